@@ -1,0 +1,50 @@
+namespace Engine.Runtime.Contract;
+
+/// <summary>
+/// How actions move the commanded pose: known to the controller, so known in a dream too.
+/// A control step adds the first three action numbers (m) to the commanded position and the next three (rad) to the commanded
+/// roll, pitch, yaw, each clipped to ±limit per step and then to the workspace; the seventh is the gripper command (1 open, 0 closed; more than 0.5 opens).
+/// </summary>
+public sealed record EmbodimentSpec
+{
+    /// <summary>Greatest |Δ| of one control step for x, y, z (m), roll, pitch, yaw (rad); six numbers.</summary>
+    public required float[] StepLimit { get; init; }
+
+    /// <summary>Lower corner of the workspace: x, y, z (m), roll, pitch, yaw (rad).</summary>
+    public required float[] PoseLow { get; init; }
+
+    /// <summary>Upper corner of the workspace: x, y, z (m), roll, pitch, yaw (rad).</summary>
+    public required float[] PoseHigh { get; init; }
+
+    /// <summary>Control rate (Hz).</summary>
+    public required double ControlHz { get; init; }
+
+    /// <summary>
+    /// Advances commanded poses in place. <paramref name="command"/> is [7]: x, y, z, roll, pitch, yaw, gripper (1 open, 0 closed);
+    /// <paramref name="action"/> is [7].
+    /// </summary>
+    public void Advance(Span<float> command, ReadOnlySpan<float> action)
+    {
+        for (int i = 0; i < 6; i++)
+        {
+            float delta = Math.Clamp(action[i], -StepLimit[i], StepLimit[i]);
+            command[i] = Math.Clamp(command[i] + delta, PoseLow[i], PoseHigh[i]);
+        }
+
+        command[6] = action[6] > 0.5f ? 1f : 0f;
+    }
+
+    /// <summary>The state vector [8] that belongs to a commanded pose [7]: x, y, z (m), quaternion w, x, y, z (static roll-pitch-yaw), gripper command.</summary>
+    public static void ToState(ReadOnlySpan<float> command, Span<float> state)
+    {
+        var (sr, cr) = MathF.SinCos(command[3] / 2);
+        var (sp, cp) = MathF.SinCos(command[4] / 2);
+        var (sy, cy) = MathF.SinCos(command[5] / 2);
+        command[..3].CopyTo(state);
+        state[3] = cr * cp * cy + sr * sp * sy;
+        state[4] = sr * cp * cy - cr * sp * sy;
+        state[5] = cr * sp * cy + sr * cp * sy;
+        state[6] = cr * cp * sy - sr * sp * cy;
+        state[7] = command[6];
+    }
+}

@@ -1,0 +1,17 @@
+namespace Engine.Runtime.Contract;
+
+/// <summary>Observations of B environments, as a policy sees them.</summary>
+public sealed class ObservationBatch
+{
+    /// <summary>Number of observations B.</summary>
+    public required int Count { get; init; }
+
+    /// <summary>Instructions, length B.</summary>
+    public required string[] Instructions { get; init; }
+
+    /// <summary>Images by camera name, u8 [B, H, W, 3], flattened.</summary>
+    public required Dictionary<string, byte[]> Images { get; init; }
+
+    /// <summary>States float32 [B, S], flattened.</summary>
+    public required float[] States { get; init; }
+}
