@@ -1,0 +1,159 @@
+#include <ATen/core/grad_mode.h>
+#include <cmath>
+#include <vector>
+#include "boundary.h"
+
+// The loops are compiled for several instruction sets; the processor's is taken when the library loads.
+#if defined(__x86_64__)
+#define VECTORISED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3")))
+#else
+#define VECTORISED
+#endif
+
+namespace {
+
+constexpr int64_t kChunk = 1 << 15;   // Also the unit of the norm's partial sums: fixed, so that threads do not change the result.
+
+struct AdamWFactors {
+  float keep, beta1, rest1, beta2, rest2, step, root, epsilon;
+};
+
+VECTORISED void adamw_chunk(float* __restrict p, const float* __restrict g, float* __restrict m, float* __restrict v, int64_t n,
+                            const AdamWFactors f) {
+  for (int64_t i = 0; i < n; i++) {
+    float average = f.beta1 * m[i] + f.rest1 * g[i];
+    float square = f.beta2 * v[i] + f.rest2 * (g[i] * g[i]);
+    m[i] = average;
+    v[i] = square;
+    p[i] = p[i] * f.keep - f.step * (average / (std::sqrt(square) / f.root + f.epsilon));
+  }
+}
+
+VECTORISED void ema_chunk(float* __restrict a, const float* __restrict p, int64_t n, float decay, float rest) {
+  for (int64_t i = 0; i < n; i++) a[i] = decay * a[i] + rest * p[i];
+}
+
+VECTORISED void scale_chunk(float* __restrict x, int64_t n, float factor) {
+  for (int64_t i = 0; i < n; i++) x[i] *= factor;
+}
+
+// Eight running sums written out: the order of the additions is fixed without -ffast-math, and they still fill a vector.
+VECTORISED double square_sum_chunk(const float* __restrict x, int64_t n) {
+  double sums[8] = {};
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    for (int64_t j = 0; j < 8; j++) sums[j] += static_cast<double>(x[i + j]) * x[i + j];
+  }
+  for (; i < n; i++) sums[i & 7] += static_cast<double>(x[i]) * x[i];
+  return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+}
+
+template <class Body>
+void by_chunks(int64_t n, const Body& body) {
+  at::parallel_for(0, (n + kChunk - 1) / kChunk, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t c = begin; c < end; c++) body(c, c * kChunk, std::min(kChunk, n - c * kChunk));
+  });
+}
+
+void check_float(const at::Tensor& tensor, const char* what) {
+  TORCH_CHECK(tensor.scalar_type() == at::kFloat && tensor.device().is_cpu() && tensor.is_non_overlapping_and_dense(),
+              what, " must be float32, dense and on the CPU; it is ", tensor.toString(), " ", tensor.sizes(), " with strides ", tensor.strides());
+}
+
+// The numbers of `tensor` in the memory order of `like`; a copy only where the two differ.
+at::Tensor in_order_of(const at::Tensor& tensor, const at::Tensor& like) {
+  TORCH_CHECK(tensor.sizes() == like.sizes(), "expected the shape ", like.sizes(), ", got ", tensor.sizes());
+  if (tensor.strides() == like.strides() && tensor.scalar_type() == at::kFloat) return tensor;
+  return at::empty_strided(like.sizes(), like.strides(), like.options()).copy_(tensor);
+}
+
+}  // namespace
+
+int32_t eng_torch_adamw(const eng_torch_adamw_options* options, const eng_torch_tensor* parameters, const eng_torch_tensor* exp_avg,
+                        const eng_torch_tensor* exp_avg_sq, int64_t* steps, int32_t count) {
+  return eng::guard([&] {
+    eng::adopt_thread_count();
+    at::NoGradGuard no_grad;
+    for (int32_t i = 0; i < count; i++) {
+      auto p = eng::borrow(parameters[i]);
+      at::Tensor gradient = p.grad();
+      if (!gradient.defined()) continue;
+      check_float(p, "a parameter");
+      auto g = in_order_of(gradient, p);
+      auto m = eng::borrow(exp_avg[i]), v = eng::borrow(exp_avg_sq[i]);
+      TORCH_CHECK(m.strides() == p.strides() && v.strides() == p.strides(), "the moments must lie in memory as the parameter does");
+      auto step = static_cast<double>(++steps[i]);
+      AdamWFactors factors{
+          static_cast<float>(1 - options->learning_rate * options->weight_decay),
+          static_cast<float>(options->beta1), static_cast<float>(1 - options->beta1),
+          static_cast<float>(options->beta2), static_cast<float>(1 - options->beta2),
+          static_cast<float>(options->learning_rate / (1 - std::pow(options->beta1, step))),
+          static_cast<float>(std::sqrt(1 - std::pow(options->beta2, step))), static_cast<float>(options->epsilon)};
+      auto *pp = p.data_ptr<float>(), *gp = g.data_ptr<float>(), *mp = m.data_ptr<float>(), *vp = v.data_ptr<float>();
+      by_chunks(p.numel(), [&](int64_t, int64_t at, int64_t n) { adamw_chunk(pp + at, gp + at, mp + at, vp + at, n, factors); });
+      p.unsafeGetTensorImpl()->bump_version();
+    }
+  });
+}
+
+int32_t eng_torch_ema(double decay, const eng_torch_tensor* average, const eng_torch_tensor* source, int32_t count) {
+  return eng::guard([&] {
+    eng::adopt_thread_count();
+    at::NoGradGuard no_grad;
+    for (int32_t i = 0; i < count; i++) {
+      auto a = eng::borrow(average[i]);
+      check_float(a, "an average");
+      auto p = in_order_of(eng::borrow(source[i]), a);
+      auto *ap = a.data_ptr<float>(), *pp = p.data_ptr<float>();
+      auto keep = static_cast<float>(decay), rest = static_cast<float>(1 - decay);
+      by_chunks(a.numel(), [&](int64_t, int64_t at, int64_t n) { ema_chunk(ap + at, pp + at, n, keep, rest); });
+      a.unsafeGetTensorImpl()->bump_version();
+    }
+  });
+}
+
+int32_t eng_torch_grad_norm(const eng_torch_tensor* parameters, int32_t count, double* out) {
+  return eng::guard([&] {
+    eng::adopt_thread_count();
+    at::NoGradGuard no_grad;
+    double total = 0;
+    std::vector<double> partial;
+    for (int32_t i = 0; i < count; i++) {
+      at::Tensor g = eng::borrow(parameters[i]).grad();
+      if (!g.defined()) continue;
+      // The order of the sum must not depend on how a gradient happens to lie in memory.
+      g = g.to(at::kFloat).contiguous();
+      auto* gp = g.data_ptr<float>();
+      partial.assign(static_cast<size_t>((g.numel() + kChunk - 1) / kChunk), 0.0);
+      by_chunks(g.numel(), [&](int64_t c, int64_t at, int64_t n) { partial[static_cast<size_t>(c)] = square_sum_chunk(gp + at, n); });
+      for (double value : partial) total += value;
+    }
+    *out = std::sqrt(total);
+  });
+}
+
+int32_t eng_torch_scale_grads(const eng_torch_tensor* parameters, int32_t count, double factor) {
+  return eng::guard([&] {
+    eng::adopt_thread_count();
+    at::NoGradGuard no_grad;
+    for (int32_t i = 0; i < count; i++) {
+      at::Tensor g = eng::borrow(parameters[i]).grad();
+      if (!g.defined()) continue;
+      if (g.scalar_type() != at::kFloat || !g.device().is_cpu() || !g.is_non_overlapping_and_dense()) {
+        g.mul_(factor);
+        continue;
+      }
+      auto* gp = g.data_ptr<float>();
+      by_chunks(g.numel(), [&](int64_t, int64_t at, int64_t n) { scale_chunk(gp + at, n, static_cast<float>(factor)); });
+    }
+  });
+}
+
+int32_t eng_torch_clear_grads(const eng_torch_tensor* parameters, int32_t count) {
+  return eng::guard([&] {
+    for (int32_t i = 0; i < count; i++) {
+      auto p = eng::borrow(parameters[i]);
+      if (p.grad().defined()) p.mutable_grad() = at::Tensor();
+    }
+  });
+}

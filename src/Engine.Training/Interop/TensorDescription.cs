@@ -1,0 +1,18 @@
+using Engine.Training.Torch;
+
+namespace Engine.Training.Interop;
+
+/// <summary>Tensors in the words of an error message: <c>[2, 3] Float32</c>.</summary>
+internal static class TensorDescription
+{
+    /// <summary>Shape and type of one tensor.</summary>
+    public static string Of(Tensor tensor) => $"[{string.Join(", ", tensor.Shape)}] {tensor.DType}";
+
+    /// <summary>Shapes and types of several, with commas between.</summary>
+    public static string Of(ReadOnlySpan<Tensor> tensors)
+    {
+        var parts = new string[tensors.Length];
+        for (int i = 0; i < parts.Length; i++) parts[i] = Of(tensors[i]);
+        return string.Join(", ", parts);
+    }
+}

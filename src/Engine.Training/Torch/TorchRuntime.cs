@@ -1,0 +1,89 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
+using Engine.Runtime.Interop;
+using Engine.Training.Interop;
+
+namespace Engine.Training.Torch;
+
+/// <summary>libtorch in this process: loaded at the first use (about half a second), never unloaded.</summary>
+public static class TorchRuntime
+{
+    private static readonly Lock Gate = new();
+    private static volatile bool s_ready;
+
+    /// <summary>Version of libtorch, such as <c>1.13.1</c>.</summary>
+    public static string Version
+    {
+        get
+        {
+            EnsureInitialised();
+            return Marshal.PtrToStringUTF8(TorchNative.eng_torch_version()) ?? "";
+        }
+    }
+
+    /// <summary>Threads that one operator may use.</summary>
+    public static int Threads
+    {
+        get
+        {
+            EnsureInitialised();
+            return TorchNative.eng_torch_threads();
+        }
+    }
+
+    /// <summary>
+    /// What is wrong with the environment variables that libtorch's thread pool and BLAS read when the process starts, or null.
+    /// Spinning OpenMP threads made two threads ten times slower than one; a wrong BLAS kernel halves its speed.
+    /// </summary>
+    public static string? SettingsWarning
+    {
+        get
+        {
+            var wrong = new List<string>();
+            if (!string.Equals(Environment.GetEnvironmentVariable("OMP_WAIT_POLICY"), "passive", StringComparison.OrdinalIgnoreCase))
+                wrong.Add("OMP_WAIT_POLICY is not passive: idle threads spin and slow the others down");
+            if (Avx512F.IsSupported && Environment.GetEnvironmentVariable("OPENBLAS_CORETYPE") is not ("SkylakeX" or "Cooperlake" or "SapphireRapids"))
+                wrong.Add("OPENBLAS_CORETYPE is not SkylakeX: matrix products may not use AVX-512");
+            return wrong.Count == 0 ? null : string.Join("; ", wrong) + ". Start through ./engine, which sets both.";
+        }
+    }
+
+    /// <summary>Loads libtorch, or changes the thread count where it is loaded already.</summary>
+    /// <param name="threads">Threads that one operator may use, at least 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">threads is below 1.</exception>
+    /// <exception cref="DllNotFoundException">libeng_torch.so or libtorch itself is absent; the message says what to run.</exception>
+    /// <exception cref="TorchException">libeng_torch.so is of another version than this program.</exception>
+    public static void Initialise(int threads)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        lock (Gate)
+        {
+            Load();
+            if (TorchNative.eng_torch_set_threads(threads) != 0) throw new TorchException(TorchNative.LastError());
+            s_ready = true;
+        }
+    }
+
+    /// <summary>Loads libtorch with one thread a processor, where nothing has loaded it yet.</summary>
+    internal static void EnsureInitialised()
+    {
+        if (s_ready) return;
+        lock (Gate)
+        {
+            if (!s_ready) Initialise(Environment.ProcessorCount);
+        }
+    }
+
+    private static void Load()
+    {
+        if (s_ready) return;
+        nint library = NativeLibrary.Load(NativeLibraryLocator.Find(TorchNative.Library));
+        NativeLibrary.SetDllImportResolver(typeof(TorchNative).Assembly, (name, _, _) => name == TorchNative.Library ? library : 0);
+        int version = TorchNative.eng_torch_abi_version();
+        if (version != TorchNative.AbiVersion)
+        {
+            throw new TorchException(
+                $"libeng_torch.so has ABI version {version}, this program needs {TorchNative.AbiVersion}. Run ./engine doctor, which builds it anew.");
+        }
+    }
+}
