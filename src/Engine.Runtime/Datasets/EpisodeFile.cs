@@ -36,19 +36,9 @@ internal static class EpisodeFile
     {
         if (info.Version != DatasetInfo.CurrentVersion)
             throw new InvalidDataException($"{name}: it has version {info.Version}, this program reads version {DatasetInfo.CurrentVersion}");
-        if (info.Cameras.Length == 0) throw new InvalidDataException($"{name}: it names no camera");
-        if (info.Cameras.Select(c => c.Name).Distinct().Count() != info.Cameras.Length)
-            throw new InvalidDataException($"{name}: it names a camera twice");
-        foreach (CameraSpec camera in info.Cameras)
-        {
-            if (camera.Name.Length == 0 || camera.Height is < 1 or > 8192 || camera.Width is < 1 or > 8192)
-                throw new InvalidDataException($"{name}: the camera '{camera.Name}' of {camera.Height}×{camera.Width} is not valid");
-        }
-
+        SpecificationChecks.Cameras(info.Cameras, name);
         if (info.ActionNames.Length == 0) throw new InvalidDataException($"{name}: it names no action numbers");
-        EmbodimentSpec body = info.Embodiment;
-        if (body.StepLimit.Length != 6 || body.PoseLow.Length != 6 || body.PoseHigh.Length != 6 || !(body.ControlHz > 0))
-            throw new InvalidDataException($"{name}: the embodiment needs six step limits, two corners of six numbers and a positive rate");
+        SpecificationChecks.Embodiment(info.Embodiment, name);
     }
 
     /// <summary>Checks an episode against the description.</summary>
