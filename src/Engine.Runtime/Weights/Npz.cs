@@ -21,9 +21,13 @@ public static class Npz
         {
             return Read(stream, path);
         }
-        catch (Exception error) when (error is not InvalidDataException and not OutOfMemoryException)
+        catch (InvalidDataException error) when (error.Message.StartsWith(path, StringComparison.Ordinal))
         {
-            throw new InvalidDataException($"{path}: the archive is corrupt ({error.Message})", error);
+            throw;
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            throw new InvalidDataException($"{path}: this is no whole .npz archive ({error.Message})", error);
         }
     }
 
@@ -47,29 +51,17 @@ public static class Npz
 
     private static Dictionary<string, NamedArray> Read(Stream stream, string path)
     {
-        ZipArchive archive;
-        try
+        using var archive = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true);
+        var arrays = new Dictionary<string, NamedArray>();
+        foreach (ZipArchiveEntry entry in archive.Entries)
         {
-            archive = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true);
-        }
-        catch (InvalidDataException error)
-        {
-            throw new InvalidDataException($"{path}: this is no whole .npz archive ({error.Message})", error);
+            if (!entry.FullName.EndsWith(".npy", StringComparison.Ordinal)) continue;
+            string name = entry.FullName[..^4];
+            if (!arrays.TryAdd(name, Read(entry, $"{path} ({name})")))
+                throw new InvalidDataException($"{path}: the array '{name}' stands in it twice");
         }
 
-        using (archive)
-        {
-            var arrays = new Dictionary<string, NamedArray>();
-            foreach (ZipArchiveEntry entry in archive.Entries)
-            {
-                if (!entry.FullName.EndsWith(".npy", StringComparison.Ordinal)) continue;
-                string name = entry.FullName[..^4];
-                if (!arrays.TryAdd(name, Read(entry, $"{path} ({name})")))
-                    throw new InvalidDataException($"{path}: the array '{name}' stands in it twice");
-            }
-
-            return arrays;
-        }
+        return arrays;
     }
 
     private static NamedArray Read(ZipArchiveEntry entry, string name)
