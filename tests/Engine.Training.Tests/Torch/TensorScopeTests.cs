@@ -1,0 +1,102 @@
+using Engine.Training.Torch;
+using Engine.Training.Torch.Layers;
+
+namespace Engine.Training.Tests.Torch;
+
+public sealed class TensorScopeTests
+{
+    [Fact]
+    public void A_scope_disposes_of_what_was_made_in_it()
+    {
+        Tensor before = Tensor.Zeros(1), inner, kept, outer;
+        using (var scope = new TensorScope())
+        {
+            outer = Tensor.Zeros(1);
+            using (var nested = new TensorScope())
+            {
+                inner = outer + 1;
+                kept = nested.Keep(outer + 2);
+                Assert.Same(before, nested.Keep(before));
+                Assert.Same(outer, nested.Keep(outer));
+            }
+
+            Assert.True(inner.IsClosed);
+            Assert.False(kept.IsClosed);
+            Assert.False(outer.IsClosed);
+        }
+
+        Assert.True(kept.IsClosed);
+        Assert.True(outer.IsClosed);
+        Assert.False(before.IsClosed);
+        before.Dispose();
+    }
+
+    [Fact]
+    public void A_kept_tensor_of_the_outermost_scope_belongs_to_the_caller()
+    {
+        Tensor kept;
+        using (var scope = new TensorScope()) kept = scope.Keep(Tensor.Ones(2));
+        Expect.Equal([2], [1, 1], kept);
+        kept.Dispose();
+    }
+
+    [Fact]
+    public void Scopes_end_in_order_on_their_thread()
+    {
+        var outer = new TensorScope();
+        var inner = new TensorScope();
+        Assert.Throws<InvalidOperationException>(outer.Dispose);
+        Exception? thrown = null;
+        Tensor? elsewhere = null;
+        var thread = new Thread(() =>
+        {
+            thrown = Record.Exception(inner.Dispose);
+            elsewhere = Tensor.Zeros(1);
+        });
+        thread.Start();
+        thread.Join();
+        Assert.IsType<InvalidOperationException>(thrown);
+        inner.Dispose();
+        outer.Dispose();
+        outer.Dispose();
+        Assert.False(elsewhere!.IsClosed);
+        elsewhere.Dispose();
+    }
+
+    [Fact]
+    public void Memory_stays_flat_over_a_thousand_steps()
+    {
+        var init = new WeightInitialiser(1);
+        using var conv = new Conv2d(init, 3, 16, 3, padding: 1);
+        using var norm = new GroupNorm(4, 16);
+        using var head = new Linear(init, 16, 4);
+        using var optimizer = new AdamW([.. conv.Parameters(), .. norm.Parameters(), .. head.Parameters()], 1e-3);
+        using Tensor x = init.Normal(1, 4, 3, 32, 32), y = init.Normal(1, 4, 4);
+        void Step()
+        {
+            using var scope = new TensorScope();
+            Tensor h = norm.Forward(conv.Forward(x)).Silu();
+            Functional.MseLoss(head.Forward(h.Mean([2, 3])), y).Backward();
+            optimizer.Step();
+            optimizer.ZeroGrad();
+        }
+
+        for (int i = 0; i < 50; i++) Step();
+        long before = Environment.WorkingSet;
+        for (int i = 0; i < 1000; i++) Step();
+        long grown = Environment.WorkingSet - before;
+        // One step makes more than 1 MiB of tensors: a leak would show as a gigabyte.
+        Assert.True(grown < 48L << 20, $"memory grew by {grown >> 20} MiB");
+    }
+
+    [Fact]
+    public void Forgotten_tensors_are_left_to_the_garbage_collector()
+    {
+        WeakReference Forget() => new(Tensor.Zeros(1));
+        WeakReference forgotten = Forget();
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        GC.Collect();
+        Assert.False(forgotten.IsAlive);
+    }
+}
