@@ -1,2 +1,3 @@
-Console.WriteLine("engine");
-return 0;
+using Engine.Host.Commands;
+
+return await CommandLine.RunAsync(args, Console.Out, Console.Error);
