@@ -21,7 +21,6 @@ int32_t eng_torch_clear_grad(eng_torch_tensor tensor) {
 
 int32_t eng_torch_backward(eng_torch_tensor tensor, eng_torch_tensor gradient) {
   return eng::guard([&] {
-    eng::adopt_thread_count();
     std::vector<at::Tensor> gradients;
     if (gradient) gradients.push_back(eng::borrow(gradient));
     torch::autograd::backward({eng::borrow(tensor)}, gradients);

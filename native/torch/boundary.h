@@ -2,6 +2,7 @@
 #pragma once
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <atomic>
 #include <exception>
 #include <string>
 #include "eng_torch.h"
@@ -26,19 +27,22 @@ inline eng_torch_tensor give(at::Tensor&& tensor) {
 
 inline at::IntArrayRef shape(const int64_t* sizes, int32_t dim) { return {sizes, static_cast<size_t>(dim)}; }
 
-// OpenMP's thread count belongs to the thread that starts the parallel region; ATen passes its own on only in parallel_for,
-// so a BLAS call on a fresh thread would take the default.
+// OpenMP's thread count belongs to the thread that starts the parallel region, and ATen tells it only to the thread that calls
+// at::set_num_threads: every other thread takes it over here, again after each change.
+extern std::atomic<int32_t> thread_count_changes;
 inline void adopt_thread_count() {
-  static thread_local bool adopted = false;
-  if (!adopted) {
+  static thread_local int32_t adopted = -1;
+  int32_t now = thread_count_changes.load(std::memory_order_relaxed);
+  if (adopted != now) {
     at::init_num_threads();
-    adopted = true;
+    adopted = now;
   }
 }
 
 template <class Body>
 int32_t guard(Body&& body) noexcept {
   try {
+    adopt_thread_count();
     body();
     return 0;
   } catch (const c10::Error& error) {

@@ -124,15 +124,22 @@ class StackLease {
 }  // namespace
 
 thread_local std::string eng::last_error;
+std::atomic<int32_t> eng::thread_count_changes{0};
 
 int32_t eng_torch_abi_version(void) { return ENG_TORCH_ABI_VERSION; }
 const char* eng_torch_version(void) { return TORCH_VERSION; }
 const char* eng_torch_last_error(void) { return eng::last_error.c_str(); }
 
 int32_t eng_torch_set_threads(int32_t count) {
-  return eng::guard([&] { at::set_num_threads(count); });
+  return eng::guard([&] {
+    at::set_num_threads(count);
+    eng::thread_count_changes++;
+  });
 }
-int32_t eng_torch_threads(void) { return at::get_num_threads(); }
+int32_t eng_torch_threads(void) {
+  eng::adopt_thread_count();
+  return at::get_num_threads();
+}
 
 int32_t eng_torch_operator(const char* name, const char* overload, void** out) {
   return eng::guard([&] {
@@ -150,7 +157,6 @@ int32_t eng_torch_operator(const char* name, const char* overload, void** out) {
 int32_t eng_torch_call(void* op_handle, const eng_torch_value* arguments, int32_t count,
                        eng_torch_value* results, int32_t capacity, int32_t* result_count) {
   return eng::guard([&] {
-    eng::adopt_thread_count();
     StackLease lease;
     auto& stack = lease.stack;
     auto& op = *static_cast<Operator*>(op_handle);

@@ -72,7 +72,6 @@ at::Tensor in_order_of(const at::Tensor& tensor, const at::Tensor& like) {
 int32_t eng_torch_adamw(const eng_torch_adamw_options* options, const eng_torch_tensor* parameters, const eng_torch_tensor* exp_avg,
                         const eng_torch_tensor* exp_avg_sq, int64_t* steps, int32_t count) {
   return eng::guard([&] {
-    eng::adopt_thread_count();
     at::NoGradGuard no_grad;
     for (int32_t i = 0; i < count; i++) {
       auto p = eng::borrow(parameters[i]);
@@ -98,7 +97,6 @@ int32_t eng_torch_adamw(const eng_torch_adamw_options* options, const eng_torch_
 
 int32_t eng_torch_ema(double decay, const eng_torch_tensor* average, const eng_torch_tensor* source, int32_t count) {
   return eng::guard([&] {
-    eng::adopt_thread_count();
     at::NoGradGuard no_grad;
     for (int32_t i = 0; i < count; i++) {
       auto a = eng::borrow(average[i]);
@@ -114,7 +112,6 @@ int32_t eng_torch_ema(double decay, const eng_torch_tensor* average, const eng_t
 
 int32_t eng_torch_grad_norm(const eng_torch_tensor* parameters, int32_t count, double* out) {
   return eng::guard([&] {
-    eng::adopt_thread_count();
     at::NoGradGuard no_grad;
     double total = 0;
     std::vector<double> partial;
@@ -134,7 +131,6 @@ int32_t eng_torch_grad_norm(const eng_torch_tensor* parameters, int32_t count, d
 
 int32_t eng_torch_scale_grads(const eng_torch_tensor* parameters, int32_t count, double factor) {
   return eng::guard([&] {
-    eng::adopt_thread_count();
     at::NoGradGuard no_grad;
     for (int32_t i = 0; i < count; i++) {
       at::Tensor g = eng::borrow(parameters[i]).grad();

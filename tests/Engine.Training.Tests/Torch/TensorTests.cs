@@ -110,16 +110,4 @@ public sealed class TensorTests
         b.Dispose();
         a.Dispose();
     }
-
-    [Fact]
-    public void The_runtime_knows_its_version_and_threads()
-    {
-        Assert.Matches(@"^\d+\.\d+\.\d+", TorchRuntime.Version);
-        int before = TorchRuntime.Threads;
-        TorchRuntime.Initialise(1);
-        Assert.Equal(1, TorchRuntime.Threads);
-        TorchRuntime.Initialise(before);
-        Assert.Equal(before, TorchRuntime.Threads);
-        Assert.Throws<ArgumentOutOfRangeException>(() => TorchRuntime.Initialise(0));
-    }
 }
