@@ -40,6 +40,13 @@ public sealed class TensorScope : IDisposable
         return tensor;
     }
 
+    /// <summary>Takes a tensor out of whatever scope it is of: it belongs to the caller, who keeps it as long as the program needs it.</summary>
+    public static Tensor Free(Tensor tensor)
+    {
+        tensor.Scope = null;
+        return tensor;
+    }
+
     /// <summary>Disposes of the tensors that are still of this scope.</summary>
     /// <exception cref="InvalidOperationException">Another thread opened the scope, or a scope opened after it is still open.</exception>
     public void Dispose()

@@ -1,0 +1,146 @@
+using Engine.Kernels.Ops.Philox;
+using Engine.Runtime.Contract;
+using Engine.Training.Datasets;
+using Engine.Training.Models;
+using Engine.Training.Torch;
+
+namespace Engine.Training.Algorithms;
+
+/// <summary>
+/// Trains the classifier that ends imagined episodes: does this frame show the instruction fulfilled? It sees decoded latents,
+/// because that is what a dream shows. A batch is a quarter of positives (last frames of successes), a quarter of last
+/// frames that are not, a quarter of any other frames, and a quarter of success frames under another instruction.
+/// </summary>
+public static class SuccessClassifierTraining
+{
+    public sealed class Options
+    {
+        public int Steps { get; set; } = 700;
+
+        public int Batch { get; set; } = 64;
+
+        public double LearningRate { get; set; } = 1e-3;
+
+        public double WeightDecay { get; set; } = 1e-3;
+
+        public int Shift { get; set; } = 3;
+    }
+
+    /// <param name="data">Episodes with success labels; both kinds are needed.</param>
+    /// <param name="reconstructions">The same frames through the autoencoder, u8, by episode.</param>
+    /// <param name="architecture">For the sizes of text and image.</param>
+    /// <param name="options">Settings.</param>
+    /// <param name="seed">Seed.</param>
+    /// <param name="checkpoint">Folder to resume from; null for none.</param>
+    /// <param name="progress">Where progress goes.</param>
+    /// <param name="cancellation">Stops the run.</param>
+    /// <exception cref="ArgumentException">No success or no failure in the data.</exception>
+    public static (ImageHead Classifier, float[] Losses) Run(TrainingSet data, byte[][] reconstructions, VlaArchitecture architecture, Options options, ulong seed, string? checkpoint, IProgressReporter progress, CancellationToken cancellation)
+    {
+        var positives = new List<(int Episode, int Time)>();
+        var near = new List<(int Episode, int Time)>();
+        var negatives = new List<(int Episode, int Time)>();
+        for (int e = 0; e < data.Episodes.Count; e++)
+        {
+            int length = data.Episodes[e].Length;
+            bool success = data.Episodes[e].Success;
+            if (success) positives.Add((e, length));
+            for (int t = 0; t <= length - (success ? 1 : 0); t++)
+            {
+                negatives.Add((e, t));
+                if (t >= length - 3) near.Add((e, t));
+            }
+        }
+
+        if (positives.Count == 0 || near.Count == 0)
+            throw new ArgumentException($"The success classifier needs successes and failures; the data has {positives.Count} successes in {data.Episodes.Count} episodes. Collect more (engine collect).", nameof(data));
+        var model = new ImageHead(new WeightInitialiser(seed ^ 0x434C), architecture.Tokens, architecture.MaxWords, 1, 0, architecture.ImageSize);
+        var optimizer = new AdamW(model.Parameters(), options.LearningRate, weightDecay: options.WeightDecay);
+        var batch = new ImageBatch(data.Camera.Height, data.Camera.Width);
+        var loop = new TrainingLoop { Name = "success classifier", Model = model, Optimizer = optimizer, Steps = options.Steps, LearningRate = options.LearningRate, CheckpointFolder = checkpoint };
+        return (model, loop.Run(Loss, progress, cancellation));
+
+        Tensor Loss(long step)
+        {
+            var random = new PhiloxRandom(new PhiloxKey(seed, PhiloxStream.MinibatchOrder, 5, 0, (uint)step));
+            int quarter = options.Batch / 4, count = quarter * 4;
+            var labels = new float[count];
+            var brightness = new float[count];
+            var tokens = new long[count * architecture.MaxWords];
+            batch.Clear();
+            for (int i = 0; i < count; i++)
+            {
+                var source = (i / quarter) switch { 0 or 3 => positives, 1 => near, _ => negatives };
+                var (e, t) = source[random.NextInt(source.Count)];
+                labels[i] = i < quarter ? 1 : 0;
+                var words = data.Tokens[e];
+                if (i / quarter == 3) words = OtherInstruction(data, e, random);
+                words.CopyTo(tokens, i * architecture.MaxWords);
+                brightness[i] = 0.05f * random.NextNormal();
+                batch.Add(reconstructions[e].AsSpan(t * data.Camera.Bytes, data.Camera.Bytes),
+                    random.NextInt(2 * options.Shift + 1) - options.Shift, random.NextInt(2 * options.Shift + 1) - options.Shift);
+            }
+
+            var logits = model.Forward(batch.ToTensor() + Tensor.FromSpan(brightness, count, 1, 1, 1), Tensor.FromSpan(tokens, count, architecture.MaxWords));
+            return Functional.BinaryCrossEntropyWithLogits(logits.Squeeze(1), Tensor.FromSpan(labels, count));
+        }
+    }
+
+    /// <summary>Success probability of every frame [T + 1], by episode, from its reconstructed frames.</summary>
+    public static float[][] Score(ImageHead model, TrainingSet data, byte[][] reconstructions)
+    {
+        using var noGrad = new NoGrad();
+        var scores = new float[data.Episodes.Count][];
+        for (int e = 0; e < scores.Length; e++)
+        {
+            using var scope = new TensorScope();
+            int frames = data.Episodes[e].Length + 1;
+            var tokens = Tensor.FromSpan(data.Tokens[e], 1, data.Tokens[e].Length).Expand(frames, -1).Contiguous();
+            scores[e] = model.Forward(ImageBatch.FromBytes(reconstructions[e], data.Camera.Height, data.Camera.Width), tokens).Squeeze(1).Sigmoid().ToArray();
+        }
+
+        return scores;
+    }
+
+    /// <summary>
+    /// The threshold whose share of episodes called successful (some frame above it) is right most often, F1 over held-out episodes.
+    /// </summary>
+    public static (float Threshold, double F1, double Precision, double Recall) Calibrate(float[][] scores, IReadOnlyList<Episode> episodes)
+    {
+        var best = (Threshold: 0.5f, F1: -1.0, Precision: 0.0, Recall: 0.0);
+        foreach (float threshold in (ReadOnlySpan<float>)[0.5f, 0.6f, 0.7f, 0.8f, 0.85f, 0.9f, 0.95f, 0.98f])
+        {
+            int truePositive = 0, falsePositive = 0, falseNegative = 0;
+            for (int e = 0; e < scores.Length; e++)
+            {
+                bool called = scores[e].AsSpan(1).ContainsAnyExceptInRange(float.NegativeInfinity, threshold);
+                if (called && episodes[e].Success) truePositive++;
+                else if (called) falsePositive++;
+                else if (episodes[e].Success) falseNegative++;
+            }
+
+            double precision = truePositive / Math.Max(1.0, truePositive + falsePositive), recall = truePositive / Math.Max(1.0, truePositive + falseNegative);
+            double f1 = precision + recall > 0 ? 2 * precision * recall / (precision + recall) : 0;
+            if (f1 > best.F1 + 0.002) best = (threshold, f1, precision, recall);
+        }
+
+        return best;
+    }
+
+    private static long[] OtherInstruction(TrainingSet data, int episode, PhiloxRandom random)
+    {
+        for (int attempt = 0; attempt < 32; attempt++)
+        {
+            int other = random.NextInt(data.Episodes.Count);
+            if (!NamesSameObject(data.Episodes[other].Instruction, data.Episodes[episode].Instruction)) return data.Tokens[other];
+        }
+
+        // A data set with one instruction has no other: an empty instruction is never fulfilled.
+        return new long[data.Tokens[episode].Length];
+    }
+
+    /// <summary>Two instructions are about the same thing when their last two words (colour and shape) agree.</summary>
+    private static bool NamesSameObject(string a, string b) => Tail(a).SequenceEqual(Tail(b), StringComparer.OrdinalIgnoreCase);
+
+    private static IEnumerable<string> Tail(string instruction) => instruction.TrimEnd('.', '!').Split(' ', StringSplitOptions.RemoveEmptyEntries).TakeLast(2);
+}
