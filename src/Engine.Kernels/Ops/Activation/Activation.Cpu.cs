@@ -1,0 +1,49 @@
+using System.Runtime.CompilerServices;
+
+namespace Engine.Kernels.Ops.Activation;
+
+public static unsafe partial class Activation
+{
+    private static void ApplyVector<TVector, TLanes>(ActivationFunction function, ReadOnlySpan<float> source, Span<float> destination)
+        where TVector : struct
+        where TLanes : struct, ILanes<TVector>
+    {
+        fixed (float* from = source, to = destination)
+        {
+            int whole = source.Length / TLanes.Count * TLanes.Count;
+            Run<TVector, TLanes>(function, from, to, whole);
+            if (whole == source.Length) return;
+            float* rest = stackalloc float[TLanes.Count];
+            new ReadOnlySpan<float>(from + whole, source.Length - whole).CopyTo(new Span<float>(rest, TLanes.Count));
+            Run<TVector, TLanes>(function, rest, rest, TLanes.Count);
+            new ReadOnlySpan<float>(rest, source.Length - whole).CopyTo(destination[whole..]);
+        }
+    }
+
+    /// <summary>Whole vectors only: <paramref name="length"/> is a multiple of the lane count.</summary>
+    internal static void Run<TVector, TLanes>(ActivationFunction function, float* from, float* to, int length)
+        where TVector : struct
+        where TLanes : struct, ILanes<TVector>
+    {
+        switch (function)
+        {
+            case ActivationFunction.GeluTanh:
+                for (int i = 0; i < length; i += TLanes.Count) TLanes.Store(VectorMath<TVector, TLanes>.Gelu(TLanes.Load(from + i)), to + i);
+                break;
+            case ActivationFunction.Silu:
+                for (int i = 0; i < length; i += TLanes.Count) TLanes.Store(VectorMath<TVector, TLanes>.Silu(TLanes.Load(from + i)), to + i);
+                break;
+            case ActivationFunction.Exp:
+                for (int i = 0; i < length; i += TLanes.Count) TLanes.Store(VectorMath<TVector, TLanes>.Exp(TLanes.Load(from + i)), to + i);
+                break;
+            case ActivationFunction.Tanh:
+                for (int i = 0; i < length; i += TLanes.Count) TLanes.Store(VectorMath<TVector, TLanes>.Tanh(TLanes.Load(from + i)), to + i);
+                break;
+            case ActivationFunction.None:
+                if (from != to) Unsafe.CopyBlockUnaligned(to, from, (uint)length * sizeof(float));
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(function), function, "Not an activation function.");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+using Engine.Kernels.Memory;
+
+namespace Engine.Kernels.Ops.Gemm;
+
+/// <summary>
+/// The weight and bias of a linear layer, y = x·Wᵀ + b, rearranged once so that the micro-kernels read it in order. Immutable and shared by threads.
+/// Layout: panels of 48 outputs (the last one 16, 32 or 48 wide, padded with zeros); within a panel, for each input, its 48 weights together.
+/// </summary>
+public sealed class PackedLinear : IDisposable
+{
+    /// <summary>Outputs in a full panel: three 512-bit registers.</summary>
+    public const int PanelWidth = 48;
+
+    private readonly NativeBuffer<float> _weights;
+    private readonly NativeBuffer<float> _bias;
+
+    /// <summary>Packs a weight [<paramref name="outputs"/>, <paramref name="inputs"/>], row-major (the layout of a state dict), and a bias [outputs], or none.</summary>
+    /// <exception cref="ArgumentException">A length does not fit the shape.</exception>
+    public PackedLinear(ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, int inputs, int outputs)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(inputs);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(outputs);
+        if (weight.Length != (long)inputs * outputs)
+        {
+            throw new ArgumentException($"weight must hold outputs × inputs = {outputs} × {inputs} numbers, it holds {weight.Length}.", nameof(weight));
+        }
+
+        if (bias.Length != 0 && bias.Length != outputs)
+        {
+            throw new ArgumentException($"bias must hold {outputs} numbers, or none; it holds {bias.Length}.", nameof(bias));
+        }
+
+        Inputs = inputs;
+        Outputs = outputs;
+        HasBias = bias.Length != 0;
+        Panels = (outputs + PanelWidth - 1) / PanelWidth;
+        int padded = (outputs + 15) / 16 * 16;
+        _weights = new NativeBuffer<float>(checked(padded * inputs));
+        _bias = new NativeBuffer<float>(padded);
+        bias.CopyTo(_bias.Span);
+        Span<float> packed = _weights.Span;
+        for (int panel = 0; panel < Panels; panel++)
+        {
+            int first = panel * PanelWidth, width = WidthOf(panel);
+            Span<float> target = packed.Slice(first * inputs, width * inputs);
+            for (int column = 0; column < width && first + column < outputs; column++)
+            {
+                ReadOnlySpan<float> row = weight.Slice((first + column) * inputs, inputs);
+                for (int i = 0; i < inputs; i++) target[i * width + column] = row[i];
+            }
+        }
+    }
+
+    /// <summary>K, the width of x.</summary>
+    public int Inputs { get; }
+
+    /// <summary>N, the width of y.</summary>
+    public int Outputs { get; }
+
+    /// <summary>Number of panels.</summary>
+    public int Panels { get; }
+
+    /// <summary>Whether a bias was given; without one it is zero.</summary>
+    public bool HasBias { get; }
+
+    /// <summary>Bytes held.</summary>
+    public long Bytes => _weights.Bytes + _bias.Bytes;
+
+    internal Span<float> Weights => _weights.Span;
+
+    internal Span<float> Bias => _bias.Span;
+
+    /// <summary>Columns stored for a panel: 48, or for the last one what is left rounded up to 16.</summary>
+    internal int WidthOf(int panel) => Math.Min(PanelWidth, (Outputs - panel * PanelWidth + 15) / 16 * 16);
+
+    /// <summary>Frees the memory; no thread may be using it.</summary>
+    public void Dispose()
+    {
+        _weights.Dispose();
+        _bias.Dispose();
+    }
+}

@@ -1,0 +1,40 @@
+namespace Engine.Kernels.Ops.TemporalAttention;
+
+public static unsafe partial class TemporalAttention
+{
+    private static void AttendReference(in Frame frame, int firstToken, int lastToken)
+    {
+        int width = frame.Width;
+        nint dim = (nint)frame.Heads * width;
+        float* query = stackalloc float[width];
+        double* weights = stackalloc double[frame.SlotCount];
+        for (int token = firstToken; token < lastToken; token++)
+        {
+            for (int head = 0; head < frame.Heads; head++)
+            {
+                Rotary.Rotary.RowReference(frame.Qkv + token * 3 * dim + head * width, width, frame.Cosines, frame.Sines, query);
+                double max = double.NegativeInfinity, sum = 0;
+                for (int s = 0; s < frame.SlotCount; s++)
+                {
+                    float* key = frame.Keys + ((nint)frame.Slots[s] * frame.Tokens + token) * dim + head * width;
+                    weights[s] = 0;
+                    for (int c = 0; c < width; c++) weights[s] += (double)query[c] * key[c];
+                    weights[s] /= Math.Sqrt(width);
+                    max = Math.Max(max, weights[s]);
+                }
+
+                for (int s = 0; s < frame.SlotCount; s++) sum += weights[s] = Math.Exp(weights[s] - max);
+                for (int c = 0; c < width; c++)
+                {
+                    double value = 0;
+                    for (int s = 0; s < frame.SlotCount; s++)
+                    {
+                        value += weights[s] * frame.Values[((nint)frame.Slots[s] * frame.Tokens + token) * dim + head * width + c];
+                    }
+
+                    frame.Output[token * dim + head * width + c] = (float)(value / sum);
+                }
+            }
+        }
+    }
+}
