@@ -83,7 +83,9 @@ public static class ObjectShapes
                 Add("type=\"box\" size=\".02 .02 .02\"");
                 break;
             case ObjectShape.Cylinder:
-                Add("type=\"cylinder\" size=\".02 .022\"");
+                // MuJoCo gives a cylinder one contact point with a box, on which it cannot stand: a box inside it does the standing.
+                Add("type=\"cylinder\" size=\".02 .022\" conaffinity=\"1\"");
+                Add("type=\"box\" size=\".0138 .0138 .022\" contype=\"0\" conaffinity=\"2\" mass=\"0\" group=\"4\"");
                 break;
             case ObjectShape.Ball:
                 Add("type=\"sphere\" size=\".022\" condim=\"6\" friction=\"1 .01 .002\"");
@@ -100,8 +102,9 @@ public static class ObjectShapes
                 AddBowl(Add);
                 break;
             case ObjectShape.Plate:
-                Add("type=\"cylinder\" size=\".05 .004\" density=\"1000\"");
+                Add("type=\"cylinder\" size=\".05 .004\" contype=\"0\" conaffinity=\"0\" density=\"1000\"");
                 Add("type=\"cylinder\" pos=\"0 0 .0002\" size=\".034 .004\" contype=\"0\" conaffinity=\"0\" mass=\"0\"");
+                Add("type=\"box\" size=\".039 .039 .004\" contype=\"2\" conaffinity=\"2\" mass=\"0\" group=\"4\"");
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(shape), shape, "Unknown shape.");
@@ -113,8 +116,9 @@ public static class ObjectShapes
     /// <summary>Number of geoms of <see cref="Mjcf"/>.</summary>
     public static int GeomCount(this ObjectShape shape) => shape switch
     {
-        ObjectShape.BlockL or ObjectShape.BlockT or ObjectShape.Plate => 2,
-        ObjectShape.Bowl => BowlWalls + 1,
+        ObjectShape.Cylinder or ObjectShape.BlockL or ObjectShape.BlockT => 2,
+        ObjectShape.Plate => 3,
+        ObjectShape.Bowl => BowlWalls + 2,
         _ => 1,
     };
 
@@ -122,8 +126,9 @@ public static class ObjectShapes
 
     private static void AddBowl(Action<string> add)
     {
-        // A disc, and a ring of slabs that lean outwards by 30 degrees.
-        add("type=\"cylinder\" size=\".034 .004\" density=\"1000\"");
+        // A disc (a box to touch), and a ring of slabs that lean outwards by 30 degrees.
+        add("type=\"cylinder\" size=\".034 .004\" contype=\"0\" conaffinity=\"0\" density=\"1000\"");
+        add("type=\"box\" size=\".026 .026 .004\" contype=\"2\" conaffinity=\"2\" mass=\"0\" group=\"4\"");
         for (int i = 0; i < BowlWalls; i++)
         {
             double angle = 2 * Math.PI * i / BowlWalls, lean = Math.PI / 6;

@@ -32,7 +32,7 @@ public static class SceneMjcf
     private static string Header(bool shadows) => $"""
         <mujoco model="tabletop">
           <compiler angle="radian" autolimits="true" boundmass=".000001" boundinertia=".000000001"/>
-          <option timestep="0.002" cone="elliptic" impratio="10" solver="Newton" iterations="30" tolerance="1e-9" noslip_iterations="3"/>
+          <option timestep="0.002" cone="elliptic" impratio="10" solver="Newton" iterations="30" tolerance="1e-9"/>
           <size njmax="400" nconmax="120" nstack="120000"/>
           <statistic extent="1" center="0 0 0" meansize="0.04"/>
           <visual>
@@ -54,14 +54,15 @@ public static class SceneMjcf
             <material name="finger" rgba=".05 .05 .06 1" specular="0"/>
           </asset>
           <default>
-            <default class="object"><geom condim="4" friction="1 .01 .0002" solref=".01 1" solimp=".95 .99 .001" density="400"/></default>
-            <default class="pad"><geom type="box" condim="4" friction="1.5 .02 .0002" solref=".01 1" solimp=".95 .99 .001" material="finger" mass=".02"/></default>
+            <default class="object"><geom contype="1" conaffinity="3" condim="3" friction="1 .01 .0002" solref=".01 1" solimp=".95 .99 .001" density="400"/></default>
+            <default class="pad"><geom type="box" contype="1" conaffinity="3" condim="4" friction="1.5 .02 .0002" solref=".01 1" solimp=".95 .99 .001" material="finger" mass=".02"/></default>
             <default class="link"><geom contype="0" conaffinity="0" mass=".3" material="arm"/></default>
           </default>
           <worldbody>
             <light name="sun" pos="0 0 2" dir="-.45 .25 -1" directional="true" diffuse=".42 .42 .42" specular="0 0 0" castshadow="{(shadows ? "true" : "false")}"/>
             <camera name="front" pos="{CameraPosition}" xyaxes="0 1 0 {CameraUp}" fovy="32"/>
-            <geom name="table" type="box" pos="0 0 -.02" size=".55 .6 .02" material="table" friction="1 .01 .0002" condim="4"/>
+            <geom name="table" type="box" pos="0 0 -.02" size=".55 .6 .02" material="table" contype="0" conaffinity="0"/>
+            <geom name="surface" type="plane" pos="0 0 0" size=".55 .6 .02" friction="1 .01 .0002" condim="3" contype="1" conaffinity="3" group="4"/>
 
         """;
 
