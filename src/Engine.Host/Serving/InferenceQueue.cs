@@ -1,0 +1,212 @@
+using System.Diagnostics;
+using Engine.Runtime.Contract;
+
+namespace Engine.Host.Serving;
+
+/// <summary>
+/// Puts the requests of all sessions to one policy. A request that finds the policy idle runs at once on its own thread; requests that
+/// arrive meanwhile wait and run as one batch (of equal temperature). The queue is bounded by the number of sessions, which have one request each.
+/// </summary>
+public sealed class InferenceQueue
+{
+    private readonly Lock _gate = new();
+    private readonly Queue<InferenceRequest> _waiting = new();
+    private readonly int _maxBatch;
+    private readonly ServingMetrics _metrics;
+    private readonly Merged?[] _merged;
+    private IPolicy _policy;
+    private IPolicy? _next;
+    private TaskCompletionSource<IPolicy>? _swap;
+    private bool _busy;
+
+    public InferenceQueue(IPolicy policy, int maxBatch, ServingMetrics metrics)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxBatch, 1);
+        _policy = policy;
+        _maxBatch = maxBatch;
+        _metrics = metrics;
+        _merged = new Merged?[maxBatch + 1];
+    }
+
+    /// <summary>Runs one request; its actions are filled in when the task ends.</summary>
+    /// <exception cref="ObservationException">The policy gave what is no number.</exception>
+    public Task RunAsync(InferenceRequest request)
+    {
+        lock (_gate)
+        {
+            if (_busy)
+            {
+                request.Completion = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                _waiting.Enqueue(request);
+                return request.Completion.Task;
+            }
+
+            _busy = true;
+        }
+
+        try
+        {
+            Run(request);
+            return Task.CompletedTask;
+        }
+        catch (Exception error)
+        {
+            return Task.FromException(error);
+        }
+        finally
+        {
+            Release(inline: true);
+        }
+    }
+
+    /// <summary>Takes a new policy between two requests; the task gives the old one, which is no longer in use.</summary>
+    /// <exception cref="InvalidOperationException">Another swap is in progress.</exception>
+    public Task<IPolicy> SwapAsync(IPolicy next)
+    {
+        lock (_gate)
+        {
+            if (_swap is not null) throw new InvalidOperationException("another policy is being switched in; wait for it.");
+            if (!_busy)
+            {
+                var old = _policy;
+                _policy = next;
+                return Task.FromResult(old);
+            }
+
+            _next = next;
+            _swap = new TaskCompletionSource<IPolicy>(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _swap.Task;
+        }
+    }
+
+    /// <summary>Runs on the policy's behalf when a request has ended: switch policies, then the next batch on a pool thread, or idle.</summary>
+    private bool Release(bool inline)
+    {
+        lock (_gate)
+        {
+            if (_swap is not null)
+            {
+                _swap.SetResult(_policy);
+                (_policy, _next, _swap) = (_next!, null, null);
+            }
+
+            if (_waiting.Count == 0)
+            {
+                _busy = false;
+                return false;
+            }
+        }
+
+        if (inline) ThreadPool.UnsafeQueueUserWorkItem(static queue => queue.Drain(), this, preferLocal: false);
+        return true;
+    }
+
+    private void Drain()
+    {
+        var batch = new List<InferenceRequest>(_maxBatch);
+        do
+        {
+            batch.Clear();
+            lock (_gate)
+            {
+                while (batch.Count < _maxBatch && _waiting.TryPeek(out var request) && (batch.Count == 0 || request.Temperature == batch[0].Temperature))
+                    batch.Add(_waiting.Dequeue());
+            }
+
+            if (batch.Count == 1 || !TryMerged(batch))
+            {
+                foreach (var request in batch) RunQueued(request);
+            }
+        }
+        while (Release(inline: false));
+    }
+
+    private void RunQueued(InferenceRequest request)
+    {
+        try
+        {
+            Run(request);
+            request.Completion!.SetResult();
+        }
+        catch (Exception error)
+        {
+            request.Completion!.SetException(error);
+        }
+    }
+
+    private void Run(InferenceRequest request)
+    {
+        long started = Stopwatch.GetTimestamp();
+        _policy.Act(request.Observation, request.Actions, request.Temperature, request.Temperature > 0 ? request.Uniforms : default);
+        request.PolicyTime = Stopwatch.GetElapsedTime(started);
+        _metrics.Inference(request.PolicyTime);
+        CheckFinite(request.Actions);
+    }
+
+    /// <summary>Runs a batch as one; false where the policy refuses it, so that each is tried alone and only the faulty one fails.</summary>
+    private bool TryMerged(List<InferenceRequest> batch)
+    {
+        var merged = _merged[batch.Count] ??= new Merged(_policy.Contract, batch.Count);
+        for (int i = 0; i < batch.Count; i++) merged.Take(batch[i], i);
+        long started = Stopwatch.GetTimestamp();
+        try
+        {
+            float temperature = batch[0].Temperature;
+            _policy.Act(merged.Observations, merged.Actions, temperature, temperature > 0 ? merged.Uniforms : default);
+        }
+        catch (Exception)
+        {
+            return false;
+        }
+
+        var elapsed = Stopwatch.GetElapsedTime(started);
+        _metrics.Inference(elapsed);
+        for (int i = 0; i < batch.Count; i++)
+        {
+            int length = batch[i].Actions.Length;
+            merged.Actions.AsSpan(i * length, length).CopyTo(batch[i].Actions);
+            batch[i].PolicyTime = elapsed;
+            try
+            {
+                CheckFinite(batch[i].Actions);
+                batch[i].Completion!.SetResult();
+            }
+            catch (ObservationException error)
+            {
+                batch[i].Completion!.SetException(error);
+            }
+        }
+
+        return true;
+    }
+
+    private void CheckFinite(ReadOnlySpan<float> actions)
+    {
+        foreach (float action in actions)
+        {
+            if (!float.IsFinite(action))
+            {
+                _metrics.NotFinite();
+                throw new ObservationException($"the policy gave {action} as an action; nothing was sent to the robot");
+            }
+        }
+    }
+
+    /// <summary>Buffers of a batch of one size.</summary>
+    private sealed class Merged(PolicyContract contract, int count)
+    {
+        internal ObservationBatch Observations { get; } = ObservationReader.NewBatch(contract, count);
+
+        internal float[] Actions { get; } = new float[count * contract.ActionHorizon * contract.ActionNames.Length];
+
+        internal float[] Uniforms { get; } = new float[count * contract.ActionHorizon * contract.ActionNames.Length];
+
+        internal void Take(InferenceRequest request, int place)
+        {
+            Observations.Instructions[place] = request.Observation.Instructions[0];
+            foreach (var (camera, image) in request.Observation.Images) image.CopyTo(Observations.Images[camera], place * image.Length);
+            request.Observation.States.CopyTo(Observations.States, place * request.Observation.States.Length);
+            request.Uniforms.CopyTo(Uniforms, place * request.Uniforms.Length);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+using Engine.Runtime.Contract;
+
+namespace Engine.Host.Serving;
+
+/// <summary>One session's request to the policy; reused from request to request.</summary>
+public sealed class InferenceRequest
+{
+    public InferenceRequest(PolicyContract contract, ObservationBatch observation)
+    {
+        Observation = observation;
+        Actions = new float[contract.ActionHorizon * contract.ActionNames.Length];
+        Uniforms = new float[Actions.Length];
+    }
+
+    /// <summary>A batch of one.</summary>
+    public ObservationBatch Observation { get; }
+
+    /// <summary>Receives the chunk [H, A].</summary>
+    public float[] Actions { get; }
+
+    /// <summary>Sampling temperature.</summary>
+    public float Temperature { get; set; }
+
+    /// <summary>Numbers in (0, 1), [H·A], read when the temperature is not 0.</summary>
+    public float[] Uniforms { get; }
+
+    /// <summary>Time that the policy took for the batch with this request in it.</summary>
+    public TimeSpan PolicyTime { get; internal set; }
+
+    internal TaskCompletionSource? Completion { get; set; }
+}

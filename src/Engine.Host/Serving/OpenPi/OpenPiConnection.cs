@@ -1,0 +1,206 @@
+using System.Diagnostics;
+using System.Net.WebSockets;
+using System.Text;
+using Engine.Host.Serving.MsgPack;
+using Engine.Runtime.Contract;
+
+namespace Engine.Host.Serving.OpenPi;
+
+/// <summary>
+/// One WebSocket client of openpi's protocol: a metadata map first, then for every observation (a binary msgpack map) a map of
+/// <c>actions</c> [H, A], <c>policy_timing</c> and <c>server_timing</c>. INT-ACT's clients (key <c>task</c>) get the bare array, and
+/// <c>{"reset": true}</c> is answered with <c>{"status": "reset"}</c>. A failure is sent as text, then the socket closes with 1011.
+/// </summary>
+internal sealed class OpenPiConnection : IDisposable
+{
+    private static readonly MsgPackLimits s_limits = new() { StringKeyArrays = true };
+    private static readonly TimeSpan s_closing = TimeSpan.FromSeconds(2);
+
+    private readonly WebSocket _socket;
+    private readonly PolicyContract _contract;
+    private readonly ServeOptions _options;
+    private readonly ServingMetrics _metrics;
+    private readonly PolicySession _session;
+    private readonly MessageBuffer _buffer;
+    private readonly MsgPackWriter _writer = new();
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private bool _ending;
+    private TimeSpan? _previousTotal;
+
+    internal OpenPiConnection(WebSocket socket, PolicyContract contract, ServeOptions options, InferenceQueue queue, ServingMetrics metrics, long number)
+    {
+        _socket = socket;
+        _contract = contract;
+        _options = options;
+        _metrics = metrics;
+        _session = new PolicySession(contract, options, queue, number);
+        _buffer = new MessageBuffer(options.MaxMessageBytes);
+    }
+
+    /// <summary>Serves the client until it leaves, fails, or <see cref="EndAsync"/> is called.</summary>
+    internal async Task RunAsync(ReadOnlyMemory<byte> metadata)
+    {
+        try
+        {
+            await _socket.SendAsync(metadata, WebSocketMessageType.Binary, true, CancellationToken.None).ConfigureAwait(false);
+            while (await ServeOneAsync().ConfigureAwait(false))
+            {
+            }
+        }
+        catch (WebSocketException)
+        {
+            // The client is gone, perhaps in the middle of a frame: nobody is left to tell.
+        }
+        catch (OperationCanceledException)
+        {
+            _metrics.Error();
+        }
+    }
+
+    /// <summary>Lets a request in progress finish and its reply leave, then says goodbye (1001).</summary>
+    internal async Task EndAsync(CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            _ending = true;
+            if (_socket.State is WebSocketState.Open or WebSocketState.CloseReceived)
+                await _socket.CloseOutputAsync(WebSocketCloseStatus.EndpointUnavailable, "the server is shutting down", cancellationToken).ConfigureAwait(false);
+        }
+        catch (WebSocketException)
+        {
+            // Gone already.
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    internal void Abort() => _socket.Abort();
+
+    public void Dispose() => _buffer.Dispose();
+
+    private async Task<bool> ServeOneAsync()
+    {
+        long begun = Stopwatch.GetTimestamp();
+        WebSocketMessageType kind;
+        try
+        {
+            kind = await _buffer.ReceiveAsync(_socket, _options.MessageTimeout).ConfigureAwait(false);
+        }
+        catch (MessageTooBigException error)
+        {
+            await FailAsync(error.Message, WebSocketCloseStatus.MessageTooBig).ConfigureAwait(false);
+            return false;
+        }
+
+        if (kind == WebSocketMessageType.Close)
+        {
+            if (_socket.State == WebSocketState.CloseReceived)
+                await _socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None).ConfigureAwait(false);
+            return false;
+        }
+
+        long received = Stopwatch.GetTimestamp();
+        await _turn.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            if (_ending) return false;
+            if (await AnswerAsync(kind, received).ConfigureAwait(false) is { } failure)
+            {
+                await FailAsync(failure, WebSocketCloseStatus.InternalServerError).ConfigureAwait(false);
+                return false;
+            }
+
+            await _socket.SendAsync(_writer.Written, WebSocketMessageType.Binary, true, CancellationToken.None).ConfigureAwait(false);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+
+        _metrics.Request(Stopwatch.GetElapsedTime(received));
+        _previousTotal = Stopwatch.GetElapsedTime(begun);
+        return true;
+    }
+
+    /// <summary>Writes the reply into <see cref="_writer"/>; gives the text for the client where there is none.</summary>
+    private async Task<string?> AnswerAsync(WebSocketMessageType kind, long received)
+    {
+        try
+        {
+            if (kind != WebSocketMessageType.Binary) return "expected a binary message (msgpack), got text";
+            if (MsgPackReader.Read(_buffer.Message, s_limits) is not MsgPackMap observation) return "expected a map from names to values";
+            _writer.Clear();
+            if (observation.TryGet("reset", out bool reset) && reset)
+            {
+                _session.Reset();
+                _writer.MapHeader(1);
+                _writer.Text("status");
+                _writer.Text("reset");
+                return null;
+            }
+
+            if (observation.ContainsKey("new_model_path")) return "this server has no catalogue of models to switch to";
+            await _session.InferAsync(observation).ConfigureAwait(false);
+            WriteReply(bare: observation.ContainsKey("task") && !observation.ContainsKey("prompt"), received);
+            return null;
+        }
+        catch (Exception error) when (error is ObservationException or MsgPackException)
+        {
+            return error.Message;
+        }
+        catch (Exception error)
+        {
+            _options.Log?.Invoke($"the policy failed: {error}");
+            return $"the policy failed: {error.Message}";
+        }
+    }
+
+    private void WriteReply(bool bare, long received)
+    {
+        var request = _session.Request;
+        if (bare)
+        {
+            _writer.Array(request.Actions, _contract.ActionHorizon, _contract.ActionNames.Length);
+            return;
+        }
+
+        _writer.MapHeader(3);
+        _writer.Text("actions");
+        _writer.Array(request.Actions, _contract.ActionHorizon, _contract.ActionNames.Length);
+        _writer.Text("policy_timing");
+        _writer.MapHeader(1);
+        _writer.Text("infer_ms");
+        _writer.Float(request.PolicyTime.TotalMilliseconds);
+        _writer.Text("server_timing");
+        _writer.MapHeader(_previousTotal is null ? 1 : 2);
+        _writer.Text("infer_ms");
+        _writer.Float(Stopwatch.GetElapsedTime(received).TotalMilliseconds);
+        if (_previousTotal is not { } previous) return;
+        _writer.Text("prev_total_ms");
+        _writer.Float(previous.TotalMilliseconds);
+    }
+
+    /// <summary>Tells the client what was wrong, closes, and waits a moment for its goodbye so that the text is not lost.</summary>
+    private async Task FailAsync(string message, WebSocketCloseStatus status)
+    {
+        _metrics.Error();
+        using var limit = new CancellationTokenSource(s_closing);
+        try
+        {
+            await _socket.SendAsync(Encoding.UTF8.GetBytes(message), WebSocketMessageType.Text, true, limit.Token).ConfigureAwait(false);
+            await _socket.CloseOutputAsync(status, "the request failed; the message before says why", limit.Token).ConfigureAwait(false);
+            byte[] rest = new byte[4096];
+            while (_socket.State == WebSocketState.CloseSent)
+            {
+                if ((await _socket.ReceiveAsync(rest.AsMemory(), limit.Token).ConfigureAwait(false)).MessageType == WebSocketMessageType.Close) break;
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // It does not answer; the socket is aborted by now.
+        }
+    }
+}

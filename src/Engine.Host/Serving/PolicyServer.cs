@@ -1,0 +1,289 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using Engine.Host.Serving.OpenPi;
+using Engine.Host.Serving.OpenVla;
+using Engine.Runtime.Contract;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Engine.Host.Serving;
+
+/// <summary>
+/// One policy behind openpi's WebSocket protocol (any path), OpenVLA's <c>POST /act</c>, <c>GET /healthz</c>, <c>/readyz</c> and <c>/metrics</c>.
+/// The policy stays the caller's: dispose it after the server.
+/// </summary>
+public sealed class PolicyServer : IAsyncDisposable
+{
+    private readonly ConcurrentDictionary<OpenPiConnection, Task> _connections = new();
+    private readonly ServeOptions _options;
+    private readonly PolicyContract _contract;
+    private readonly InferenceQueue _queue;
+    private readonly byte[] _metadata;
+    private readonly byte[]? _token;
+    private WebApplication? _application;
+    private volatile bool _draining;
+    private int _active;
+
+    private PolicyServer(IPolicy policy, ServeOptions options)
+    {
+        _options = options;
+        _contract = policy.Contract;
+        _queue = new InferenceQueue(policy, options.MaxBatch, Metrics);
+        _metadata = OpenPiMetadata.ToBytes(_contract);
+        _token = options.Token is null ? null : SHA256.HashData(Encoding.UTF8.GetBytes(options.Token));
+    }
+
+    /// <summary>The port that is listened on.</summary>
+    public int Port { get; private set; }
+
+    /// <summary>Where WebSocket clients connect, e.g. <c>ws://127.0.0.1:8000/</c>.</summary>
+    public Uri Uri => new($"{(_options.Certificate is null ? "ws" : "wss")}://{Host(_options.Address)}:{Port}/");
+
+    /// <summary>Counts and times so far.</summary>
+    public ServingMetrics Metrics { get; } = new();
+
+    /// <summary>Tries the policy once on an empty observation, then listens.</summary>
+    /// <exception cref="ArgumentException">The options do not allow it: an address beyond this machine without a token.</exception>
+    /// <exception cref="IOException">The port is taken.</exception>
+    public static async Task<PolicyServer> StartAsync(IPolicy policy, ServeOptions options, CancellationToken cancellationToken = default)
+    {
+        Check(options);
+        Warm(policy);
+        var server = new PolicyServer(policy, options);
+        try
+        {
+            await server.ListenAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            await server.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+
+        return server;
+    }
+
+    /// <summary>
+    /// Serves a policy in its place from the next request on; requests in progress end with the old one, no request is dropped.
+    /// The task gives the old policy, which is no longer in use.
+    /// </summary>
+    /// <exception cref="ArgumentException">The new policy takes or gives something else than the old one.</exception>
+    public Task<IPolicy> SwapAsync(IPolicy next)
+    {
+        var to = next.Contract;
+        if (!to.Cameras.SequenceEqual(_contract.Cameras) || !to.StateNames.SequenceEqual(_contract.StateNames)
+            || !to.ActionNames.SequenceEqual(_contract.ActionNames) || to.ActionHorizon != _contract.ActionHorizon)
+        {
+            throw new ArgumentException($"'{to.Name}' does not have the cameras, state, actions and horizon of '{_contract.Name}': start a server of its own for it.", nameof(next));
+        }
+
+        Warm(next);
+        return _queue.SwapAsync(next);
+    }
+
+    /// <summary>Refuses new clients, lets requests in progress finish and their replies leave, closes. At most <see cref="ServeOptions.DrainTimeout"/>.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _draining = true;
+        if (_application is not { } application) return;
+        _application = null;
+        using var limit = new CancellationTokenSource(_options.DrainTimeout);
+        try
+        {
+            await Task.WhenAll(_connections.Keys.Select(c => c.EndAsync(limit.Token))).ConfigureAwait(false);
+            await Task.WhenAll(_connections.Values).WaitAsync(limit.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            _options.Log?.Invoke($"{_connections.Count} sessions did not end within {_options.DrainTimeout.TotalSeconds} s and were cut");
+            foreach (var connection in _connections.Keys) connection.Abort();
+        }
+
+        try
+        {
+            await application.StopAsync(limit.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // Kestrel has aborted what was left.
+        }
+
+        await application.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private static void Check(ServeOptions options)
+    {
+        if (!IPAddress.IsLoopback(options.Address) && options.Token is null && !options.Insecure)
+        {
+            throw new ArgumentException(
+                $"serving on {options.Address} lets other machines drive the policy: set a token (--token), or say --insecure.", nameof(options));
+        }
+
+        if (options.Token is { Length: < 8 }) throw new ArgumentException("the token has fewer than 8 characters.", nameof(options));
+        if (options.Port is < 0 or > 65535) throw new ArgumentOutOfRangeException(nameof(options), options.Port, "expected a port of 0 to 65535");
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxMessageBytes, 1024, nameof(options.MaxMessageBytes));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxSessions, 1, nameof(options.MaxSessions));
+        if (!(options.Temperature >= 0)) throw new ArgumentOutOfRangeException(nameof(options), options.Temperature, "expected a temperature of 0 or more");
+    }
+
+    /// <summary>A policy that cannot run is found here, and its first request is not the slow one.</summary>
+    private static void Warm(IPolicy policy) => policy.Act(
+        ObservationReader.NewBatch(policy.Contract, 1), new float[policy.Contract.ActionHorizon * policy.Contract.ActionNames.Length]);
+
+    private static string Host(IPAddress address)
+    {
+        if (address.Equals(IPAddress.Any)) address = IPAddress.Loopback;
+        if (address.Equals(IPAddress.IPv6Any)) address = IPAddress.IPv6Loopback;
+        return address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? $"[{address}]" : address.ToString();
+    }
+
+    private async Task ListenAsync(CancellationToken cancellationToken)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Logging.ClearProviders();
+        builder.Services.AddSingleton<IHostLifetime, CallersLifetime>();
+        builder.WebHost.UseKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = _options.MaxMessageBytes;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 64 << 10;
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+            kestrel.Limits.MaxConcurrentConnections = _options.MaxSessions + 64;
+            kestrel.Listen(_options.Address, _options.Port, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http1;
+                if (_options.Certificate is { } certificate) listen.UseHttps(certificate);
+            });
+        });
+        _application = builder.Build();
+        _application.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(30) });
+        _application.Run(HandleAsync);
+        await _application.StartAsync(cancellationToken).ConfigureAwait(false);
+        string address = _application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+        Port = new Uri(address).Port;
+    }
+
+    private Task HandleAsync(HttpContext context)
+    {
+        string path = context.Request.Path.Value ?? "/";
+        if (path == "/healthz" && !context.WebSockets.IsWebSocketRequest) return TextAsync(context, StatusCodes.Status200OK, "OK\n");
+        if (!Authorised(context))
+        {
+            Metrics.Refused();
+            context.Response.Headers.WWWAuthenticate = "Bearer";
+            return TextAsync(context, StatusCodes.Status401Unauthorized, "send the server's token: Authorization: Bearer …\n");
+        }
+
+        if (context.WebSockets.IsWebSocketRequest) return WebSocketAsync(context);
+        return (context.Request.Method, path) switch
+        {
+            ("GET", "/readyz") => _draining
+                ? TextAsync(context, StatusCodes.Status503ServiceUnavailable, "shutting down\n")
+                : TextAsync(context, StatusCodes.Status200OK, "ready\n"),
+            ("GET", "/metrics") => TextAsync(context, StatusCodes.Status200OK, Metrics.ToPrometheus()),
+            ("POST", "/act") => ActAsync(context),
+            (_, "/act") => TextAsync(context, StatusCodes.Status405MethodNotAllowed, "use POST\n"),
+            _ => TextAsync(context, StatusCodes.Status404NotFound, "here are a WebSocket, POST /act, GET /healthz, /readyz and /metrics\n"),
+        };
+    }
+
+    private async Task ActAsync(HttpContext context)
+    {
+        long number = Metrics.SessionOpened();
+        try
+        {
+            await OpenVlaEndpoint.HandleAsync(context, _contract, _options, _queue, Metrics, number).ConfigureAwait(false);
+        }
+        finally
+        {
+            Metrics.SessionClosed();
+        }
+    }
+
+    private async Task WebSocketAsync(HttpContext context)
+    {
+        if (!OriginAllowed(context.Request))
+        {
+            Metrics.Refused();
+            await TextAsync(context, StatusCodes.Status403Forbidden, "this origin may not connect\n").ConfigureAwait(false);
+            return;
+        }
+
+        int active = Interlocked.Increment(ref _active);
+        try
+        {
+            if (_draining || active > _options.MaxSessions)
+            {
+                Metrics.Refused();
+                await TextAsync(context, StatusCodes.Status503ServiceUnavailable, _draining ? "shutting down\n" : "too many sessions\n").ConfigureAwait(false);
+                return;
+            }
+
+            using var socket = await context.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
+            using var connection = new OpenPiConnection(socket, _contract, _options, _queue, Metrics, Metrics.SessionOpened());
+            var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _connections[connection] = ended.Task;
+            try
+            {
+                if (_draining) await connection.EndAsync(CancellationToken.None).ConfigureAwait(false);
+                await connection.RunAsync(_metadata).ConfigureAwait(false);
+            }
+            finally
+            {
+                _connections.TryRemove(connection, out _);
+                Metrics.SessionClosed();
+                ended.SetResult();
+            }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _active);
+        }
+    }
+
+    private bool Authorised(HttpContext context)
+    {
+        if (_token is null) return true;
+        string header = context.Request.Headers.Authorization.ToString();
+        int space = header.IndexOf(' ');
+        if (space < 0 || header[..space] is not ("Bearer" or "Api-Key" or "bearer" or "api-key")) return false;
+
+        // Hashes have one length, so the comparison tells nothing about the token's.
+        return CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(header[(space + 1)..].Trim())), _token);
+    }
+
+    private bool OriginAllowed(HttpRequest request)
+    {
+        string origin = request.Headers.Origin.ToString();
+        if (origin.Length == 0 || _options.AllowedOrigins.Contains(origin, StringComparer.OrdinalIgnoreCase)) return true;
+
+        // The server's own pages: the same host, which must be an address or localhost, since a foreign name may be made to point here.
+        string host = request.Host.Host.Trim('[', ']');
+        return (host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || IPAddress.TryParse(host, out _))
+            && Uri.TryCreate(origin, UriKind.Absolute, out var uri) && uri.Authority.Equals(request.Host.Value, StringComparison.OrdinalIgnoreCase);
+    }
+
+    private static Task TextAsync(HttpContext context, int status, string text)
+    {
+        context.Response.StatusCode = status;
+        context.Response.ContentType = "text/plain; charset=utf-8";
+        return context.Response.WriteAsync(text);
+    }
+
+    /// <summary>Signals are the program's business, not the server's.</summary>
+    private sealed class CallersLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

@@ -1,0 +1,80 @@
+using Engine.Host.Serving.MsgPack;
+using Engine.Kernels.Ops.Philox;
+using Engine.Runtime.Contract;
+
+namespace Engine.Host.Serving;
+
+/// <summary>
+/// What one client's requests go through: read and check the observation, sample if asked, infer. One request at a time; not thread-safe.
+/// Besides the observation a client may send <c>temperature</c> (a number ≥ 0) and <c>uniforms</c> ([H·A] numbers in (0, 1)) to sample with.
+/// </summary>
+public sealed class PolicySession
+{
+    private readonly PolicyContract _contract;
+    private readonly ServeOptions _options;
+    private readonly InferenceQueue _queue;
+    private readonly ObservationReader _reader;
+    private readonly uint _number;
+    private uint _episode;
+    private uint _step;
+
+    public PolicySession(PolicyContract contract, ServeOptions options, InferenceQueue queue, long number)
+    {
+        _contract = contract;
+        _options = options;
+        _queue = queue;
+        _number = (uint)number;
+        _reader = new ObservationReader(contract, options);
+        Request = new InferenceRequest(contract, _reader.Batch);
+    }
+
+    /// <summary>The session's request, with the actions of the last inference.</summary>
+    public InferenceRequest Request { get; }
+
+    /// <summary>Begins a new episode: what the session remembers is forgotten.</summary>
+    public void Reset()
+    {
+        _episode++;
+        _step = 0;
+    }
+
+    /// <summary>Infers the actions of an observation into <see cref="Request"/>.</summary>
+    /// <exception cref="ObservationException">The observation does not fit the contract, or the actions are not finite.</exception>
+    public Task InferAsync(MsgPackMap observation)
+    {
+        _reader.Read(observation);
+        Request.Temperature = Temperature(observation);
+        if (Request.Temperature > 0) Uniforms(observation);
+        _step++;
+        return _queue.RunAsync(Request);
+    }
+
+    private float Temperature(MsgPackMap observation)
+    {
+        if (!observation.ContainsKey("temperature")) return _options.Temperature;
+        return observation.Number("temperature") is { } temperature and >= 0 and <= 1000
+            ? (float)temperature
+            : throw new ObservationException("'temperature' must be a number of 0 (greedy) to 1000");
+    }
+
+    private void Uniforms(MsgPackMap observation)
+    {
+        if (!observation.ContainsKey("uniforms"))
+        {
+            Philox.FillUniform(Request.Uniforms, new PhiloxKey(_options.Seed, PhiloxStream.ActionSampling, _number, _episode, _step));
+            return;
+        }
+
+        if (!observation.TryGet("uniforms", out NumpyArray? numbers) || !numbers.Dtype.IsNumeric || numbers.Count != Request.Uniforms.Length)
+        {
+            throw new ObservationException(
+                $"'uniforms' must be an array of {_contract.ActionHorizon}·{_contract.ActionNames.Length} numbers, one for each action number");
+        }
+
+        numbers.CopyTo(Request.Uniforms);
+        foreach (float number in Request.Uniforms)
+        {
+            if (!(number is > 0 and < 1)) throw new ObservationException($"'uniforms' holds {number}; expected numbers strictly between 0 and 1");
+        }
+    }
+}

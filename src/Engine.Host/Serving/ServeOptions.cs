@@ -1,0 +1,59 @@
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
+
+namespace Engine.Host.Serving;
+
+/// <summary>How a policy is served.</summary>
+public sealed record ServeOptions
+{
+    /// <summary>Address to listen on. Any but a loopback address needs a <see cref="Token"/>, or <see cref="Insecure"/> said aloud.</summary>
+    public IPAddress Address { get; init; } = IPAddress.Loopback;
+
+    /// <summary>Port; 0 takes a free one (see <see cref="PolicyServer.Port"/>).</summary>
+    public int Port { get; init; } = 8000;
+
+    /// <summary>When set, every request but <c>/healthz</c> must carry <c>Authorization: Api-Key …</c> or <c>Bearer …</c> with it.</summary>
+    public string? Token { get; init; }
+
+    /// <summary>Serve beyond this machine without a token.</summary>
+    public bool Insecure { get; init; }
+
+    /// <summary>Serve TLS with this certificate.</summary>
+    public X509Certificate2? Certificate { get; init; }
+
+    /// <summary>Web origins that may connect besides the server's own; requests without an Origin header (programs, robots) are not concerned.</summary>
+    public IReadOnlyList<string> AllowedOrigins { get; init; } = [];
+
+    /// <summary>Largest message (bytes).</summary>
+    public int MaxMessageBytes { get; init; } = 32 << 20;
+
+    /// <summary>Open connections at most; one more is refused with 503.</summary>
+    public int MaxSessions { get; init; } = 256;
+
+    /// <summary>Observations of different sessions that are merged into one inference at most.</summary>
+    public int MaxBatch { get; init; } = 16;
+
+    /// <summary>Longest instruction (characters).</summary>
+    public int MaxPromptCharacters { get; init; } = 4096;
+
+    /// <summary>How long a message may take from its first byte to its last.</summary>
+    public TimeSpan MessageTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long the end waits for requests in progress.</summary>
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Sampling temperature for clients that do not send one; 0 takes the most probable actions.</summary>
+    public float Temperature { get; init; }
+
+    /// <summary>Seed of the sampling.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>Ignore images under keys that the contract does not know, instead of refusing them.</summary>
+    public bool IgnoreExtraCameras { get; init; }
+
+    /// <summary>Answer failures of <c>POST /act</c> as OpenVLA's own server does: status 200 and the JSON string <c>"error"</c>.</summary>
+    public bool OpenVlaCompatibility { get; init; }
+
+    /// <summary>Where failures are noted, one line each; nowhere when null.</summary>
+    public Action<string>? Log { get; init; }
+}

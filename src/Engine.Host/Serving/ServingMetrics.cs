@@ -1,0 +1,105 @@
+using System.Globalization;
+using System.Text;
+
+namespace Engine.Host.Serving;
+
+/// <summary>Counts and times of a server, in Prometheus' text form. Thread-safe.</summary>
+public sealed class ServingMetrics
+{
+    private static readonly double[] s_bounds =
+        [50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 0.1, 0.2, 0.5, 1, 2, 5, 10];
+
+    private readonly Histogram _requests = new();
+    private readonly Histogram _inferences = new();
+    private long _sessions;
+    private long _sessionsTotal;
+    private long _refused;
+    private long _errors;
+    private long _notFinite;
+
+    /// <summary>Open sessions.</summary>
+    public long Sessions => Interlocked.Read(ref _sessions);
+
+    /// <summary>Requests that were answered with actions.</summary>
+    public long Requests => _requests.Count;
+
+    /// <summary>Requests that were answered with an error.</summary>
+    public long Errors => Interlocked.Read(ref _errors);
+
+    /// <summary>Inferences run; fewer than <see cref="Requests"/> when requests were merged.</summary>
+    public long Inferences => _inferences.Count;
+
+    internal long SessionOpened()
+    {
+        Interlocked.Increment(ref _sessions);
+        return Interlocked.Increment(ref _sessionsTotal);
+    }
+
+    internal void SessionClosed() => Interlocked.Decrement(ref _sessions);
+
+    internal void Refused() => Interlocked.Increment(ref _refused);
+
+    internal void Request(TimeSpan elapsed) => _requests.Add(elapsed);
+
+    internal void Error() => Interlocked.Increment(ref _errors);
+
+    internal void NotFinite() => Interlocked.Increment(ref _notFinite);
+
+    internal void Inference(TimeSpan elapsed) => _inferences.Add(elapsed);
+
+    /// <summary>The page of <c>/metrics</c>.</summary>
+    public string ToPrometheus()
+    {
+        var text = new StringBuilder();
+        Value("engine_sessions", "gauge", "Open sessions", Sessions);
+        Value("engine_sessions_total", "counter", "Sessions since the start", Interlocked.Read(ref _sessionsTotal));
+        Value("engine_sessions_refused_total", "counter", "Connections refused (token, origin, limit)", Interlocked.Read(ref _refused));
+        Value("engine_request_errors_total", "counter", "Requests answered with an error", Errors);
+        Value("engine_actions_not_finite_total", "counter", "Action chunks withheld because they held NaN or infinity", Interlocked.Read(ref _notFinite));
+        _requests.Write(text, "engine_request_seconds", "From the last byte of an observation to its reply");
+        _inferences.Write(text, "engine_inference_seconds", "Inside the policy, one inference");
+        return text.ToString();
+
+        void Value(string name, string type, string help, long number) =>
+            text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}.\n# TYPE {name} {type}\n{name} {number}\n");
+    }
+
+    private sealed class Histogram
+    {
+        private readonly long[] _counts = new long[s_bounds.Length + 1];
+        private long _ticks;
+
+        internal long Count
+        {
+            get
+            {
+                long sum = 0;
+                for (int i = 0; i < _counts.Length; i++) sum += Interlocked.Read(ref _counts[i]);
+                return sum;
+            }
+        }
+
+        internal void Add(TimeSpan elapsed)
+        {
+            int bucket = 0;
+            while (bucket < s_bounds.Length && elapsed.TotalSeconds > s_bounds[bucket]) bucket++;
+            Interlocked.Increment(ref _counts[bucket]);
+            Interlocked.Add(ref _ticks, elapsed.Ticks);
+        }
+
+        internal void Write(StringBuilder text, string name, string help)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}.\n# TYPE {name} histogram\n");
+            long sum = 0;
+            for (int i = 0; i < _counts.Length; i++)
+            {
+                sum += Interlocked.Read(ref _counts[i]);
+                string bound = i < s_bounds.Length ? s_bounds[i].ToString(CultureInfo.InvariantCulture) : "+Inf";
+                text.Append(CultureInfo.InvariantCulture, $"{name}_bucket{{le=\"{bound}\"}} {sum}\n");
+            }
+
+            double seconds = Interlocked.Read(ref _ticks) / (double)TimeSpan.TicksPerSecond;
+            text.Append(CultureInfo.InvariantCulture, $"{name}_sum {seconds}\n{name}_count {sum}\n");
+        }
+    }
+}
