@@ -10,7 +10,7 @@ public static class SceneMjcf
     public const string PlainTexture = "table_plain";
 
     /// <summary>Textures that only the variation <c>texture</c> shows.</summary>
-    public static IReadOnlyList<string> OtherTextures { get; } = ["table_checker", "table_speckle", "table_stripes"];
+    public static IReadOnlyList<string> OtherTextures { get; } = ["table_checker", "table_speckle", "table_blobs"];
 
     /// <summary>The model's text.</summary>
     /// <param name="shapes">The objects, named <c>object0</c>, <c>object1</c>, … in this order.</param>
@@ -46,7 +46,7 @@ public static class SceneMjcf
             <texture name="table_plain" type="2d" builtin="flat" rgb1=".74 .70 .64" rgb2=".74 .70 .64" width="8" height="8"/>
             <texture name="table_checker" type="2d" builtin="checker" rgb1=".80 .76 .70" rgb2=".50 .45 .40" width="64" height="64"/>
             <texture name="table_speckle" type="2d" builtin="flat" mark="random" random=".25" markrgb=".40 .36 .34" rgb1=".76 .74 .72" rgb2=".76 .74 .72" width="64" height="64"/>
-            <texture name="table_stripes" type="2d" builtin="gradient" rgb1=".85 .80 .70" rgb2=".45 .38 .30" width="64" height="64"/>
+            <texture name="table_blobs" type="2d" builtin="gradient" rgb1=".85 .80 .70" rgb2=".45 .38 .30" width="64" height="64"/>
             <material name="table" texture="table_plain" texrepeat="8 8" specular="0" reflectance="0"/>
             <material name="arm" rgba=".90 .91 .93 1" specular=".1" shininess=".1"/>
             <material name="joint" rgba=".55 .58 .62 1" specular=".1" shininess=".1"/>
@@ -112,7 +112,7 @@ public static class SceneMjcf
         var (turnSin, turnCos) = Math.SinCos(PandaChain.HandTurn / 2);
         text.Append(CultureInfo.InvariantCulture, $"""
             <body name="hand" pos="0 0 {PandaChain.FlangeOffset}" quat="{turnCos:R} 0 0 {turnSin:R}">
-              <geom class="link" type="box" pos="0 0 .028" size=".018 .062 .022" material="hand"/>
+              <geom class="link" type="box" pos="0 0 .013" size=".014 .056 .013" material="hand"/>
               <camera name="wrist" pos=".085 0 -.01" xyaxes="0 1 0 .907 0 .42" fovy="70"/>
               <site name="tip" pos="0 0 {PandaChain.FingertipOffset}" size=".002" rgba="0 0 0 0"/>
             """);
@@ -120,7 +120,7 @@ public static class SceneMjcf
         {
             text.Append(CultureInfo.InvariantCulture, $"""
                   <body name="{name}" pos="0 0 .0584"><joint name="{name}" type="slide" axis="0 {side} 0" range="0 .04" damping="20" armature=".05"/>
-                    <geom class="link" type="box" pos="0 {side * 0.010} .006" size=".009 .007 .014" mass=".01" material="finger"/>
+                    <geom class="link" type="box" pos="0 {side * 0.010} -.005" size=".008 .006 .027" mass=".01" material="finger"/>
                     <geom name="{name}_pad" class="pad" pos="0 {side * 0.006} .036" size=".010 .006 .020"/>
                   </body>
                 """);

@@ -166,8 +166,8 @@ public static class SceneSampler
     {
         float Signed(float low, float high) => (change.NextInt(2) == 0 ? -1 : 1) * change.NextFloat(low, high);
         return (
-            new Vector3(Signed(0.02f, 0.05f), Signed(0.01f, 0.03f), Signed(0f, 0.03f)),
-            new Vector3(Signed(0f, 0.03f), Signed(0f, 0.03f), Signed(0.02f, 0.07f)),
+            new Vector3(Signed(0.02f, 0.05f), Signed(0.01f, 0.02f), Signed(0f, 0.03f)),
+            new Vector3(Signed(0f, 0.02f), Signed(0f, 0.03f), Signed(0.02f, 0.07f)),
             32f + Signed(0.5f, 2f));
     }
 }
