@@ -4,7 +4,7 @@
 #pragma once
 #include <stdint.h>
 
-#define ENG_TORCH_ABI_VERSION 1
+#define ENG_TORCH_ABI_VERSION 2
 #define ENG_TORCH_API __attribute__((visibility("default")))
 
 #ifdef __cplusplus
@@ -67,6 +67,10 @@ ENG_TORCH_API int32_t eng_torch_grad(eng_torch_tensor tensor, eng_torch_tensor* 
 ENG_TORCH_API int32_t eng_torch_clear_grad(eng_torch_tensor tensor);
 ENG_TORCH_API int32_t eng_torch_backward(eng_torch_tensor tensor, eng_torch_tensor gradient);
 ENG_TORCH_API int32_t eng_torch_set_grad_mode(int32_t on);                    // returns what it was
+
+// Group normalisation; as ATen's, with a backward pass that is fast for channels-last images too. Weight and bias may be null.
+ENG_TORCH_API int32_t eng_torch_group_norm(eng_torch_tensor input, int64_t groups, eng_torch_tensor weight, eng_torch_tensor bias,
+                                           double eps, eng_torch_tensor* out);
 
 // Optimizer: one pass over the memory of each parameter. All of them float32 on the CPU.
 typedef struct {

@@ -2,13 +2,7 @@
 #include <cmath>
 #include <vector>
 #include "boundary.h"
-
-// The loops are compiled for several instruction sets; the processor's is taken when the library loads.
-#if defined(__x86_64__)
-#define VECTORISED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3")))
-#else
-#define VECTORISED
-#endif
+#include "vectorised.h"
 
 namespace {
 

@@ -53,7 +53,7 @@ internal static class Aten
     // Layers and losses.
     public static readonly Operator
         Linear = new("linear"), Conv2d = new("conv2d"), ConvTranspose2d = new("conv_transpose2d", "input"),
-        GroupNorm = new("group_norm"), LayerNorm = new("layer_norm"), PixelShuffle = new("pixel_shuffle"),
+        LayerNorm = new("layer_norm"), PixelShuffle = new("pixel_shuffle"),
         PixelUnshuffle = new("pixel_unshuffle"), Embedding = new("embedding"), MseLoss = new("mse_loss"),
         BinaryCrossEntropyWithLogits = new("binary_cross_entropy_with_logits"), CrossEntropy = new("cross_entropy_loss"),
         ReplicationPad2d = new("replication_pad2d"), AvgPool2d = new("avg_pool2d"), UpsampleNearest2d = new("upsample_nearest2d"),

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Engine.Training.Interop;
@@ -6,7 +5,7 @@ namespace Engine.Training.Interop;
 /// <summary>The C ABI of <c>libeng_torch.so</c>; see <c>native/torch/eng_torch.h</c>, whose names these are.</summary>
 internal static unsafe partial class TorchNative
 {
-    public const int AbiVersion = 1;
+    public const int AbiVersion = 2;
     public const string Library = "eng_torch";
 
     [LibraryImport(Library)]
@@ -86,6 +85,9 @@ internal static unsafe partial class TorchNative
 
     [LibraryImport(Library)]
     public static partial int eng_torch_set_grad_mode(int on);
+
+    [LibraryImport(Library)]
+    public static partial int eng_torch_group_norm(nint input, long groups, nint weight, nint bias, double eps, out nint result);
 
     [LibraryImport(Library)]
     public static partial int eng_torch_adamw(in AdamWOptions options, nint* parameters, nint* expAvg, nint* expAvgSq, long* steps, int count);

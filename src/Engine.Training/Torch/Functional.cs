@@ -48,8 +48,15 @@ public static unsafe class Functional
     /// <param name="weight">[C], or null.</param>
     /// <param name="bias">[C], or null.</param>
     /// <param name="eps">Added to the variance.</param>
-    public static Tensor GroupNorm(Tensor x, long groups, Tensor? weight = null, Tensor? bias = null, double eps = 1e-5) =>
-        Aten.GroupNorm.Invoke(x, groups, weight, bias, eps);
+    public static Tensor GroupNorm(Tensor x, long groups, Tensor? weight = null, Tensor? bias = null, double eps = 1e-5)
+    {
+        int status = TorchNative.eng_torch_group_norm(x.Handle, groups, weight?.Handle ?? 0, bias?.Handle ?? 0, eps, out nint result);
+        if (status != 0) throw new TorchException($"GroupNorm with {groups} groups on {TensorDescription.Of(x)}: {TorchNative.LastError()}");
+        GC.KeepAlive(x);
+        GC.KeepAlive(weight);
+        GC.KeepAlive(bias);
+        return new Tensor(result);
+    }
 
     /// <summary>Normalises the last axis to mean 0 and variance 1, then scales and shifts by element.</summary>
     /// <param name="x">[…, dim].</param>
