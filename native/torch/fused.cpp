@@ -103,14 +103,12 @@ struct Gelu : torch::autograd::Function<Gelu> {
 
 int32_t eng_torch_small_attention(eng_torch_tensor qkv, eng_torch_tensor cos, eng_torch_tensor sin, eng_torch_tensor mask, int32_t temporal, eng_torch_tensor* out) {
   return eng::guard([&] {
-    eng::adopt_thread_count();
     *out = eng::give(Attention::apply(eng::borrow(qkv), eng::borrow(cos), eng::borrow(sin), mask ? eng::borrow(mask) : at::empty({0}), temporal != 0));
   });
 }
 
 int32_t eng_torch_fast_gelu(eng_torch_tensor x, eng_torch_tensor* out) {
   return eng::guard([&] {
-    eng::adopt_thread_count();
     *out = eng::give(Gelu::apply(eng::borrow(x)));
   });
 }
