@@ -113,6 +113,25 @@ public class CommandLineTests
         foreach (var verb in verbs) Assert.Equal(0, await CommandLine.RunAsync([.. verb.Name.Split(' '), "--help"], _output, _error));
     }
 
+    [Fact]
+    public async Task A_configured_verb_reads_overrides_seed_and_folder()
+    {
+        VerbRun<Settings>? seen = null;
+        Assert.Equal(0, await Run(["configured", "steps=7", "--seed", "12", "--out", "/tmp/x"], new Configured(run => seen = run)));
+        Assert.Equal((7, 12UL, "/tmp/x"), (seen!.Configuration.Steps, seen.Seed, seen.Out));
+        Assert.Equal(0, await Run(["configured"], new Configured(run => seen = run)));
+        Assert.Equal((3, 0UL, Path.GetFullPath("runs/configured")), (seen.Configuration.Steps, seen.Seed, seen.Out));
+    }
+
+    [Fact]
+    public async Task A_configured_verb_prints_its_configuration_or_says_what_is_wrong_with_it()
+    {
+        Assert.Equal(0, await Run(["configured", "--print-config", "steps=4"], new Configured(_ => Assert.Fail("it ran"))));
+        Assert.Equal("steps: 4\n", _output.ToString());
+        Assert.Equal(1, await Run(["configured", "stpes=4"], new Configured(_ => Assert.Fail("it ran"))));
+        Assert.Equal("engine: override 'stpes=4': unknown key 'stpes'. Did you mean 'steps'?\n", _error.ToString());
+    }
+
     private Task<int> Run(string[] args, params Verb[] verbs) => CommandLine.RunAsync(args, _output, _error, verbs);
 
     private sealed class Greet(Action<VerbContext>? work = null, int status = 0) : Verb
@@ -133,6 +152,26 @@ public class CommandLineTests
         {
             work?.Invoke(context);
             return Task.FromResult(status);
+        }
+    }
+
+    private sealed class Settings
+    {
+        public int Steps { get; set; } = 3;
+    }
+
+    private sealed class Configured(Action<VerbRun<Settings>> work) : ConfiguredVerb<Settings>
+    {
+        public override string Name => "configured";
+
+        public override string Summary => "Has settings.";
+
+        public override IReadOnlyList<string> Examples => ["configured steps=4"];
+
+        protected override Task<int> RunAsync(VerbRun<Settings> run, CancellationToken cancellation)
+        {
+            work(run);
+            return Task.FromResult(0);
         }
     }
 

@@ -4,14 +4,13 @@ using System.Reflection;
 using System.Runtime;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
-using Engine.Runtime.Interop;
 
 namespace Engine.Host.Commands.Doctor;
 
 /// <summary>What <c>engine doctor</c> looks at, in the order of its output.</summary>
 public static class DoctorProbes
 {
-    public static IReadOnlyList<Func<IEnumerable<DoctorFinding>>> All { get; } = [Program, Processor, Surroundings, Native, Tools];
+    public static IReadOnlyList<Func<IEnumerable<DoctorFinding>>> All { get; } = [Program, Processor, Surroundings, NativeProbes.All, Packages, Tools];
 
     private static IEnumerable<DoctorFinding> Program()
     {
@@ -60,20 +59,8 @@ public static class DoctorProbes
             : new(group, "OPENBLAS_CORETYPE", DoctorState.Present, core ?? "not set");
     }
 
-    private static IEnumerable<DoctorFinding> Native()
-    {
-        const string group = "Native parts";
-        const string remedy = "./engine setup builds it; artifacts/log holds what the build said";
-        foreach (var (library, purpose) in new[] { ("eng_torch", "training"), ("eng_mujoco", "simulation") })
-        {
-            string? path = NativeLibraryLocator.TryFind(library);
-            yield return path is null
-                ? new(group, $"lib{library}.so", DoctorState.Missing, $"not found; needed for {purpose}", null, remedy)
-                : new(group, $"lib{library}.so", DoctorState.Present, "found", path);
-        }
-
-        foreach (var (name, version) in PackageVersions()) yield return new(group, name, DoctorState.Present, version);
-    }
+    private static IEnumerable<DoctorFinding> Packages() =>
+        PackageVersions().Select(package => new DoctorFinding("System packages", package.Name, DoctorState.Present, package.Version));
 
     private static IEnumerable<DoctorFinding> Tools()
     {

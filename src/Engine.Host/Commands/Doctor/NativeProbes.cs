@@ -1,0 +1,67 @@
+using System.Globalization;
+using Engine.Runtime.Interop;
+using Engine.Simulation.MuJoCo;
+using Engine.Training.Torch;
+
+namespace Engine.Host.Commands.Doctor;
+
+/// <summary>Loads every native part and says its version and where it was found.</summary>
+internal static class NativeProbes
+{
+    private const string Group = "Native parts";
+
+    // The least scene that can be drawn.
+    private const string Scene = """<mujoco><worldbody><light pos="0 0 2"/><geom type="sphere" size=".1"/></worldbody></mujoco>""";
+
+    public static IEnumerable<DoctorFinding> All()
+    {
+        yield return Probe("libtorch (training)", () =>
+        {
+            string version = $"{TorchRuntime.Version}, {TorchRuntime.Threads} threads";
+            return new(Group, "libtorch (training)", DoctorState.Present, version, Loaded("libtorch_cpu"));
+        });
+        yield return Shim("eng_torch");
+        yield return Probe("ONNX Runtime (policies)", () =>
+            new(Group, "ONNX Runtime (policies)", DoctorState.Present, OnnxRuntimeLibrary.Version, OnnxRuntimeLibrary.Find()));
+        yield return Probe("MuJoCo (simulator)", () =>
+        {
+            int version = MujocoLibrary.Version;
+            string words = string.Create(CultureInfo.InvariantCulture, $"{version / 100}.{version / 10 % 10}.{version % 10}");
+            return new(Group, "MuJoCo (simulator)", DoctorState.Present, words, Loaded("libmujoco"));
+        });
+        yield return Shim("eng_mujoco");
+        yield return Probe("OpenGL (rendering)", () =>
+        {
+            using var model = new MujocoModel(Scene);
+            using var renderer = new MujocoRenderer(model, 32, 32, 1);
+            return new(Group, "OpenGL (rendering)", DoctorState.Present, renderer.Description, Loaded("libEGL.so") ?? Loaded("libOSMesa"));
+        });
+    }
+
+    private static DoctorFinding Shim(string library) => NativeLibraryLocator.TryFind(library) is { } path
+        ? new(Group, $"lib{library}.so", DoctorState.Present, Built(path), path)
+        : new(Group, $"lib{library}.so", DoctorState.Missing, "not found", null, "./engine setup builds it; artifacts/log holds what the build said");
+
+    private static DoctorFinding Probe(string name, Func<DoctorFinding> look)
+    {
+        try
+        {
+            return look();
+        }
+        catch (Exception failure)
+        {
+            return new(Group, name, DoctorState.Missing, FailureMessage.Describe(failure), null, "./engine setup; artifacts/log holds what it said");
+        }
+    }
+
+    private static string Built(string path) => string.Create(CultureInfo.InvariantCulture, $"built {File.GetLastWriteTime(path):yyyy-MM-dd HH:mm}");
+
+    /// <summary>Path of a library that is loaded in this process.</summary>
+    private static string? Loaded(string name)
+    {
+        const string maps = "/proc/self/maps";
+        if (!File.Exists(maps)) return null;
+        string? line = File.ReadLines(maps).FirstOrDefault(line => line.Contains("/" + name, StringComparison.Ordinal));
+        return line?[line.IndexOf('/', StringComparison.Ordinal)..];
+    }
+}
