@@ -14,7 +14,7 @@ public sealed class PolicyEncoding
         _tokenizer = new InstructionTokenizer(contract.Vocabulary, contract.MaxWords);
         var statistics = contract.ActionStatistics;
         ActiveActions = new bool[statistics.Width];
-        for (int i = 0; i < ActiveActions.Length; i++) ActiveActions[i] = !statistics.Mask[i] || statistics.Q99[i] > statistics.Q01[i];
+        for (int i = 0; i < ActiveActions.Length; i++) ActiveActions[i] = !statistics.Mask[i] || statistics.Std[i] > 1e-6f;
     }
 
     public PolicyContract Contract { get; }

@@ -1,0 +1,148 @@
+using Engine.Runtime.Contract;
+using Engine.Simulation.Evaluation;
+using Engine.Training.Algorithms;
+using Engine.Training.Models;
+using Engine.Training.Rollouts;
+
+namespace Engine.Host.Pipeline;
+
+public sealed partial class LearningRun
+{
+    private int StepLimit => Episodes("demonstrations").Concat(Episodes("play")).Max(e => e.Length);
+
+    /// <summary>Stage 4: clone the demonstrations.</summary>
+    public LossResult Clone() => Folder.Stage("clone", _settings.Cloning, ["autoencoder"], _progress, () =>
+    {
+        var (policy, losses) = BehaviourCloning.Run(Demonstrations.Set, Demonstrations.Reconstructions, Encoding, Architecture, _settings.Cloning, _settings.Seed, Folder.Checkpoint("clone", "policy"), null, _progress, _cancellation);
+        SavePolicy("bc", policy, Encoding.Contract);
+        return new LossResult(policy.ParameterCount, Thin(losses));
+    });
+
+    /// <summary>Stage: the control that reinforcement learning must beat: clone again, on demonstrations and the cloned policy's own successes.</summary>
+    public LossResult CloneAgain() => Folder.Stage("clone-again", _settings.Cloning, ["autoencoder", "rollouts"], _progress, () =>
+    {
+        var data = Encode("demonstrations+successes", () => [.. Demonstrations.Episodes, .. Episodes("rollouts").Where(e => e.Success)]);
+        var (policy, losses) = BehaviourCloning.Run(data.Set, data.Reconstructions, Encoding, Architecture, _settings.Cloning, _settings.Seed, Folder.Checkpoint("clone-again", "policy"), null, _progress, _cancellation);
+        SavePolicy("bc_more", policy, Encoding.Contract);
+        return new LossResult(policy.ParameterCount, Thin(losses));
+    });
+
+    /// <summary>Stage 5: the offline actor-critic, from the cloned policy.</summary>
+    public OfflineActorCritic.Report TrainOffline() => Folder.Stage("offline", new { _settings.Offline, _settings.Cloning, _settings.Online.RewardWeight, _settings.Online.SuccessReward }, ["clone", "reward"], _progress, () =>
+    {
+        var data = TrainingData("rollouts");
+        var classifier = Classifier("classifier");
+        var features = RewardTraining.Features(classifier, data.Set, data.Reconstructions);
+        var rewards = RewardTraining.Score(Reward("classifier", "reward"), data.Set, features, classifier.FeatureWidth);
+        for (int e = 0; e < rewards.Length; e++)
+        {
+            for (int t = 0; t < rewards[e].Length; t++) rewards[e][t] *= (float)_settings.Online.RewardWeight;
+            if (data.Episodes[e].Success && rewards[e].Length > 0) rewards[e][^1] += (float)_settings.Online.SuccessReward;
+        }
+
+        var policy = Policy("bc");
+        var report = OfflineActorCritic.Run(policy, data.Set, data.Reconstructions, Demonstrations.Set, Demonstrations.Reconstructions,
+            new OfflineActorCritic.Scored(features, rewards, classifier.FeatureWidth), Encoding, _settings.Cloning, _settings.Offline, _settings.Seed, Folder.Checkpoint("offline", "actor"), _progress, _cancellation);
+        SavePolicy("offline", policy, Encoding.Contract);
+        return report with { CriticLosses = Thin(report.CriticLosses), ActorLosses = Thin(report.ActorLosses) };
+    });
+
+    /// <summary>Stage: is the dream honest about the cloned policy? Imagined over real success, greedy, from the same first frames.</summary>
+    public GateResult Gate(string round = "", string policy = "bc", string[]? rollouts = null) => Folder.Stage("gate" + round, _settings.Gate, ["clone", "world-model" + round, "reward" + round], _progress, () =>
+    {
+        var (imagined, real) = Compare(policy, round, _settings.Gate.Episodes);
+        double ratio = real > 0 ? imagined / real : double.PositiveInfinity;
+        bool holds = ratio >= _settings.Gate.Low && ratio <= _settings.Gate.High;
+        _progress.Note($"gate: imagined success {imagined:P0}, real {real:P0}, ratio {ratio:F2} ({(holds ? "holds" : "does not hold")})");
+        return new GateResult(imagined, real, ratio, holds, _settings.Gate.Episodes);
+    });
+
+    /// <summary>
+    /// Success of a policy, greedy, in the real simulator and in the dream, on episodes that begin with the same frames and instructions.
+    /// </summary>
+    private (double Imagined, double Real) Compare(string policyName, string round, int episodes)
+    {
+        using var actor = new TorchPolicy(Policy(policyName), Encoding.Contract);
+        var results = EpisodeRunner.Run(World, Specs(episodes, _seeds.Gate), new PolicyActor(actor), [_settings.Camera], _cancellation).ToArray();
+        return (Imagine(actor, [.. results.Select(r => r.Episode!)], round), results.Count(r => r.Outcome.Success) / (double)episodes);
+    }
+
+    /// <summary>Imagined success of a policy, greedy, from recorded first frames.</summary>
+    private double Imagine(TorchPolicy actor, IReadOnlyList<Episode> starts, string round)
+    {
+        var set = new EncodedSet(starts, Camera, Encoding.Tokenise, () => Autoencoder, SilentProgress.Instance, _cancellation);
+        var reward = Folder.Stage<RewardResult>("reward" + round, new { _settings.Classifier, _settings.Reward }, ["autoencoder", "rollouts"], _progress, () => throw new InvalidOperationException("the reward has not been trained"));
+        var models = Models(round, reward.Threshold, reward: false);
+        int count = starts.Count;
+        using var dream = new DreamEnvironment(models, new DreamStarts(set.Set, set.Latents, [.. Enumerable.Range(0, count)], set.Latents[0].Length / (starts[0].Length + 1)), count, StepLimit, _settings.Seed ^ 0x6761);
+        var alive = Enumerable.Range(0, count).ToArray();
+        dream.Reset(alive, alive);
+        int successes = 0;
+        var actions = new float[count * 7];
+        while (alive.Length > 0)
+        {
+            _cancellation.ThrowIfCancellationRequested();
+            var images = new byte[alive.Length * Camera.Bytes];
+            var states = new float[alive.Length * 8];
+            for (int k = 0; k < alive.Length; k++)
+            {
+                dream.Images.AsSpan(alive[k] * Camera.Bytes, Camera.Bytes).CopyTo(images.AsSpan(k * Camera.Bytes));
+                dream.States.AsSpan(alive[k] * 8, 8).CopyTo(states.AsSpan(k * 8));
+            }
+
+            actor.Act(new ObservationBatch { Count = alive.Length, Images = new() { [Camera.Name] = images }, Instructions = [.. alive.Select(n => dream.Instructions[n])], States = states }, actions.AsSpan(0, alive.Length * 7));
+            dream.Step(alive, actions.AsSpan(0, alive.Length * 7));
+            successes += alive.Count(n => dream.Terminated[n]);
+            alive = [.. alive.Where(n => !dream.Terminated[n] && !dream.Truncated[n])];
+        }
+
+        return successes / (double)count;
+    }
+
+    /// <summary>Stage 6: PPO in the dream, from the cloned policy; the best of the checks in the real simulator is kept.</summary>
+    public OnlineResult TrainOnline(string name = "online", string start = "bc", string round = "", string[]? rollouts = null, string[]? after = null) => Folder.Stage(name, new { _settings.Online, _settings.Evaluation.CheckEpisodes, _settings.Gate.Override, start }, after ?? ["gate" + round], _progress, () =>
+    {
+        var gate = Gate(round, start, rollouts);
+        if (!gate.Holds && !_settings.Gate.Override)
+        {
+            _progress.Note($"PPO is refused: in the dream the cloned policy succeeds {gate.Imagined:P0}, for real {gate.Real:P0}. Improve the dream (more play, more world model steps), or set gate.override=true.");
+            SavePolicy(name, Policy(start), Encoding.Contract);
+            return new OnlineResult(false, 0, gate.Real, []);
+        }
+
+        var data = TrainingData(rollouts ?? ["rollouts"]);
+        var reward = TrainReward(round, rollouts, round.Length == 0 ? null : ["autoencoder", "rollouts" + round]);
+        var models = Models(round, reward.Threshold);
+        int stride = models.Rows * models.Columns * Autoencoder.LatentChannels;
+        var starts = new DreamStarts(data.Set, data.Latents, [.. Enumerable.Range(0, data.Episodes.Count)], stride);
+        using var dream = new DreamEnvironment(models, starts, _settings.Online.Environments, StepLimit, _settings.Seed ^ 0x50504F);
+        var policy = Policy(start);
+        var ppo = new DreamPpo(policy, dream, Encoding, _settings.Online, StepLimit, _settings.Seed);
+        int keptIteration = 0;
+        double kept = Check(policy);
+        SavePolicy(name, policy, Encoding.Contract);
+        double first = kept;
+        var history = ppo.Run(iteration =>
+        {
+            double success = Check(policy);
+            SavePolicy($"{name}-{iteration}", policy, Encoding.Contract);
+            if (success >= kept)
+            {
+                (kept, keptIteration) = (success, iteration);
+                SavePolicy(name, policy, Encoding.Contract);
+            }
+
+            return success;
+        }, _progress, _cancellation);
+        _progress.Note($"PPO: real success on the check seeds {first:P0} before, {kept:P0} after {keptIteration} updates (kept)");
+        return new OnlineResult(true, keptIteration, kept, [.. history]);
+    });
+
+    /// <summary>Greedy success in the real simulator on the check seeds.</summary>
+    private double Check(VlaPolicy policy)
+    {
+        using var actor = new TorchPolicy(policy, Encoding.Contract);
+        int n = _settings.Evaluation.CheckEpisodes;
+        return EpisodeRunner.Run(World, Specs(n, _seeds.Check), new PolicyActor(actor), null, _cancellation).Count(r => r.Outcome.Success) / (double)n;
+    }
+}

@@ -1,0 +1,180 @@
+using Engine.Runtime.Contract;
+using Engine.Runtime.WorldModel;
+using Engine.Training.Algorithms;
+using Engine.Training.Datasets;
+using Engine.Training.Torch;
+
+namespace Engine.Training.Rollouts;
+
+/// <summary>
+/// Many imagined environments that advance together: the world model gives the next latents, the autoencoder the image, the
+/// embodiment the commanded pose and state, the classifier the end, the reward network the dense reward. Each environment begins,
+/// ends and is reset on its own. Results depend only on (seed, environment, episode, actions).
+/// </summary>
+public sealed class DreamEnvironment : IDisposable
+{
+    private readonly DreamModels _models;
+    private readonly DreamStarts _starts;
+    private readonly DreamState _state;
+    private readonly ulong _seed;
+    private readonly int _stepLimit, _latentStride;
+    private readonly float[] _latents, _commands, _features;
+    private readonly int[] _time;
+    private readonly uint[] _episode;
+    private readonly int _featureWidth;
+
+    /// <param name="models">What the dream is made of.</param>
+    /// <param name="starts">Where it begins.</param>
+    /// <param name="count">Number of environments N.</param>
+    /// <param name="stepLimit">Steps after which an episode is cut.</param>
+    /// <param name="seed">Seed of starts and noise.</param>
+    public DreamEnvironment(DreamModels models, DreamStarts starts, int count, int stepLimit, ulong seed)
+    {
+        (_models, _starts, _seed, _stepLimit) = (models, starts, seed, stepLimit);
+        Count = count;
+        _latentStride = models.Rows * models.Columns * models.Autoencoder.LatentChannels;
+        _featureWidth = models.Classifier.FeatureWidth;
+        _state = new DreamState(models.WorldModel, count, DreamMode.Streaming, models.SamplingSteps, seed);
+        _latents = new float[count * _latentStride];
+        _commands = new float[count * 7];
+        _features = new float[count * _featureWidth];
+        _time = new int[count];
+        _episode = new uint[count];
+        Images = new byte[count * models.Camera.Bytes];
+        States = new float[count * 8];
+        Tokens = new long[count * models.Encoding.Contract.MaxWords];
+        Instructions = new string[count];
+        StartEpisode = new int[count];
+        SuccessProbability = new float[count];
+        Reward = new float[count];
+        Terminated = new bool[count];
+        Truncated = new bool[count];
+    }
+
+    /// <summary>Number of environments N.</summary>
+    public int Count { get; }
+
+    /// <summary>u8 [N, H, W, 3].</summary>
+    public byte[] Images { get; }
+
+    /// <summary>States [N, 8], not normalised.</summary>
+    public float[] States { get; }
+
+    /// <summary>int64 [N, W].</summary>
+    public long[] Tokens { get; }
+
+    public string[] Instructions { get; }
+
+    /// <summary>The recorded episode that each began from.</summary>
+    public int[] StartEpisode { get; }
+
+    /// <summary>The classifier's probability for the current frame [N].</summary>
+    public float[] SuccessProbability { get; }
+
+    /// <summary>Dense reward of the last step [N].</summary>
+    public float[] Reward { get; }
+
+    /// <summary>The last step ended the episode as a success [N].</summary>
+    public bool[] Terminated { get; }
+
+    /// <summary>The last step reached the step limit [N].</summary>
+    public bool[] Truncated { get; }
+
+    /// <summary>Steps taken in the current episode.</summary>
+    public int Time(int environment) => _time[environment];
+
+    /// <summary>Commanded pose [7] of an environment.</summary>
+    public ReadOnlySpan<float> Command(int environment) => _commands.AsSpan(environment * 7, 7);
+
+    /// <summary>Begins the next episode of some environments, from drawn starts or, when given, from recorded episodes.</summary>
+    public void Reset(ReadOnlySpan<int> environments, ReadOnlySpan<int> recorded = default)
+    {
+        var conditioning = new float[ActionConditioning.Width];
+        for (int k = 0; k < environments.Length; k++)
+        {
+            int n = environments[k];
+            var start = recorded.IsEmpty ? _starts.Draw(_seed, n, _episode[n]) : _starts.At(recorded[k]);
+            start.Command.CopyTo(_commands, n * 7);
+            start.Latents.CopyTo(_latents.AsSpan(n * _latentStride, _latentStride));
+            start.Tokens.CopyTo(Tokens, n * start.Tokens.Length);
+            Instructions[n] = start.Instruction;
+            StartEpisode[n] = start.Episode;
+            ActionConditioning.Fill(_models.Encoding.Contract.Embodiment, default, start.Command, conditioning);
+            _state.Reset(n, _episode[n]++, start.Latents, conditioning);
+            _time[n] = 0;
+            Terminated[n] = Truncated[n] = false;
+            Reward[n] = 0;
+        }
+
+        Look(environments, null);
+    }
+
+    /// <summary>Advances some environments by one step; <paramref name="actions"/> [n, 7] in the environment's units.</summary>
+    public void Step(ReadOnlySpan<int> environments, ReadOnlySpan<float> actions)
+    {
+        int count = environments.Length;
+        var conditioning = new float[count * ActionConditioning.Width];
+        var latents = new float[count * _latentStride];
+        for (int k = 0; k < count; k++)
+        {
+            int n = environments[k];
+            if (Terminated[n] || Truncated[n]) throw new InvalidOperationException($"Dream {n} has ended; reset it first.");
+            var command = _commands.AsSpan(n * 7, 7);
+            _models.Encoding.Contract.Embodiment.Advance(command, actions.Slice(k * 7, 7));
+            ActionConditioning.Fill(_models.Encoding.Contract.Embodiment, actions.Slice(k * 7, 7), command, conditioning.AsSpan(k * ActionConditioning.Width, ActionConditioning.Width));
+        }
+
+        _state.Step(environments, conditioning, latents);
+        for (int k = 0; k < count; k++)
+        {
+            latents.AsSpan(k * _latentStride, _latentStride).CopyTo(_latents.AsSpan(environments[k] * _latentStride));
+            _time[environments[k]]++;
+        }
+
+        Look(environments, actions.ToArray());
+        foreach (int n in environments)
+        {
+            Terminated[n] = SuccessProbability[n] > _models.Threshold;
+            Truncated[n] = !Terminated[n] && _time[n] >= _stepLimit;
+        }
+    }
+
+    /// <summary>Decodes, scores and rewards the current frames of some environments.</summary>
+    private void Look(ReadOnlySpan<int> environments, float[]? actions)
+    {
+        using var noGrad = new NoGrad();
+        using var scope = new TensorScope();
+        int count = environments.Length, bytes = _models.Camera.Bytes, words = _models.Encoding.Contract.MaxWords;
+        var latents = new float[count * _latentStride];
+        var tokens = new long[count * words];
+        for (int k = 0; k < count; k++)
+        {
+            int n = environments[k];
+            _latents.AsSpan(n * _latentStride, _latentStride).CopyTo(latents.AsSpan(k * _latentStride));
+            Tokens.AsSpan(n * words, words).CopyTo(tokens.AsSpan(k * words));
+            EmbodimentSpec.ToState(_commands.AsSpan(n * 7, 7), States.AsSpan(n * 8, 8));
+        }
+
+        var images = AutoencoderTraining.DecodeFrames(_models.Autoencoder, latents, _models.Rows, _models.Columns);
+        var features = _models.Classifier.Features(ImageBatch.FromBytes(images, _models.Camera.Height, _models.Camera.Width), Tensor.FromSpan(tokens, count, words));
+        var probability = _models.Classifier.FromFeatures(features, null).Squeeze(1).Sigmoid().ToArray();
+        var values = features.ToArray();
+        if (actions is not null && _models.Reward is { } reward)
+        {
+            var before = new float[count * _featureWidth];
+            for (int k = 0; k < count; k++) _features.AsSpan(environments[k] * _featureWidth, _featureWidth).CopyTo(before.AsSpan(k * _featureWidth));
+            var rewards = reward.Predict(before, values, actions, count);
+            for (int k = 0; k < count; k++) Reward[environments[k]] = rewards[k];
+        }
+
+        for (int k = 0; k < count; k++)
+        {
+            int n = environments[k];
+            images.AsSpan(k * bytes, bytes).CopyTo(Images.AsSpan(n * bytes));
+            values.AsSpan(k * _featureWidth, _featureWidth).CopyTo(_features.AsSpan(n * _featureWidth));
+            SuccessProbability[n] = probability[k];
+        }
+    }
+
+    public void Dispose() => _state.Dispose();
+}

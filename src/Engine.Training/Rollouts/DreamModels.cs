@@ -1,0 +1,37 @@
+using Engine.Runtime.Contract;
+using Engine.Runtime.WorldModel;
+using Engine.Training.Algorithms;
+using Engine.Training.Models;
+
+namespace Engine.Training.Rollouts;
+
+/// <summary>Everything learnt that a dream is made of. Nothing in it changes while dreams run.</summary>
+public sealed class DreamModels
+{
+    /// <summary>The world model on the runtime's own kernels.</summary>
+    public required WorldModelWeights WorldModel { get; init; }
+
+    /// <summary>Between latents and images.</summary>
+    public required VariationalAutoencoder Autoencoder { get; init; }
+
+    /// <summary>Says whether a frame shows the instruction fulfilled; its features feed the reward.</summary>
+    public required ImageHead Classifier { get; init; }
+
+    /// <summary>Probability above which an imagined episode ends as a success.</summary>
+    public required float Threshold { get; init; }
+
+    /// <summary>The dense reward; null for none.</summary>
+    public RewardModel? Reward { get; init; }
+
+    public required PolicyEncoding Encoding { get; init; }
+
+    public required CameraSpec Camera { get; init; }
+
+    /// <summary>Latent rows and columns.</summary>
+    public int Rows => Camera.Height / VariationalAutoencoder.Downscale;
+
+    public int Columns => Camera.Width / VariationalAutoencoder.Downscale;
+
+    /// <summary>DDIM steps a frame.</summary>
+    public required int SamplingSteps { get; init; }
+}

@@ -1,0 +1,156 @@
+using Engine.Runtime.Contract;
+using Engine.Training.Algorithms;
+using Engine.Training.Datasets;
+using Engine.Training.Models;
+using Engine.Training.Torch;
+
+namespace Engine.Training.Rollouts;
+
+/// <summary>
+/// T steps of N environments, time-major: what was seen, done, rewarded. Observations have one row more (the last one is only valued).
+/// Sample number = t·N + n.
+/// </summary>
+public sealed class Rollout(int steps, int environments, int imageBytes, int words, int tokens)
+{
+    private const int StateWidth = 8;
+    private readonly byte[] _images = new byte[(steps + 1) * environments * imageBytes];
+    private readonly long[] _words = new long[(steps + 1) * environments * words];
+    private readonly float[] _states = new float[(steps + 1) * environments * StateWidth];
+    private readonly float[] _time = new float[(steps + 1) * environments];
+    private int _successes;
+
+    /// <summary>Classes [T·N, tokens].</summary>
+    public long[] Classes { get; } = new long[steps * environments * tokens];
+
+    public float[] LogProbabilities { get; } = new float[steps * environments];
+
+    public float[] Values { get; } = new float[steps * environments];
+
+    /// <summary>V of the true next observation; where an episode was cut, of its last one.</summary>
+    public float[] NextValues { get; } = new float[steps * environments];
+
+    public float[] Rewards { get; } = new float[steps * environments];
+
+    public bool[] Terminated { get; } = new bool[steps * environments];
+
+    public bool[] Truncated { get; } = new bool[steps * environments];
+
+    /// <summary>Episodes that ended.</summary>
+    public int EpisodeCount { get; private set; }
+
+    public double SuccessRate => EpisodeCount > 0 ? _successes / (double)EpisodeCount : 0;
+
+    /// <summary>Counts an ended episode.</summary>
+    public void Ended(bool success)
+    {
+        EpisodeCount++;
+        if (success) _successes++;
+    }
+
+    /// <summary>Stores the observations of all environments at time t; states are normalised here.</summary>
+    public void Record(int t, byte[] images, long[] wordTokens, float[] states, Func<int, float> time, PolicyEncoding encoding)
+    {
+        images.CopyTo(_images, t * environments * imageBytes);
+        wordTokens.CopyTo(_words, t * environments * words);
+        for (int n = 0; n < environments; n++)
+        {
+            int at = t * environments + n;
+            var state = _states.AsSpan(at * StateWidth, StateWidth);
+            states.AsSpan(n * StateWidth, StateWidth).CopyTo(state);
+            encoding.NormaliseState(state);
+            _time[at] = time(n);
+        }
+    }
+
+    /// <summary>Images [B, 3, H, W], words [B, W], states [B, 8] and the critic's extra numbers [B, 9] (state, share of the time used) of samples.</summary>
+    public (Tensor Images, Tensor Tokens, Tensor States, Tensor Extra) Tensors(int[] samples, CameraSpec camera)
+    {
+        var batch = new byte[samples.Length * imageBytes];
+        var tokenIds = new long[samples.Length * words];
+        var states = new float[samples.Length * StateWidth];
+        var extra = new float[samples.Length * (StateWidth + 1)];
+        for (int i = 0; i < samples.Length; i++)
+        {
+            int s = samples[i];
+            _images.AsSpan(s * imageBytes, imageBytes).CopyTo(batch.AsSpan(i * imageBytes));
+            _words.AsSpan(s * words, words).CopyTo(tokenIds.AsSpan(i * words));
+            _states.AsSpan(s * StateWidth, StateWidth).CopyTo(states.AsSpan(i * StateWidth));
+            _states.AsSpan(s * StateWidth, StateWidth).CopyTo(extra.AsSpan(i * (StateWidth + 1)));
+            extra[i * (StateWidth + 1) + StateWidth] = _time[s];
+        }
+
+        return (ImageBatch.FromBytes(batch, camera.Height, camera.Width), Tensor.FromSpan(tokenIds, samples.Length, words),
+            Tensor.FromSpan(states, samples.Length, StateWidth), Tensor.FromSpan(extra, samples.Length, StateWidth + 1));
+    }
+
+    /// <summary>Classes [B, tokens] of samples.</summary>
+    public Tensor PickClasses(int[] samples)
+    {
+        var picked = new long[samples.Length * tokens];
+        for (int i = 0; i < samples.Length; i++) Classes.AsSpan(samples[i] * tokens, tokens).CopyTo(picked.AsSpan(i * tokens));
+        return Tensor.FromSpan(picked, samples.Length, tokens);
+    }
+
+    /// <summary>[B] of samples.</summary>
+    public static Tensor Pick(float[] values, int[] samples)
+    {
+        var picked = new float[samples.Length];
+        for (int i = 0; i < picked.Length; i++) picked[i] = values[samples[i]];
+        return Tensor.FromSpan(picked, picked.Length);
+    }
+
+    /// <summary>Fills <see cref="NextValues"/> from the values one step later; entries of episodes that were cut stay as they were set.</summary>
+    public void FinishNextValues(float[] last)
+    {
+        for (int t = 0; t < steps; t++)
+        {
+            for (int n = 0; n < environments; n++)
+            {
+                int at = t * environments + n;
+                if (!Truncated[at]) NextValues[at] = t + 1 < steps ? Values[at + environments] : last[n];
+            }
+        }
+    }
+
+    /// <summary>GAE advantages and returns [T·N].</summary>
+    public (float[] Advantages, float[] Returns) Advantages(double gamma, double lambda)
+    {
+        var advantages = new float[Values.Length];
+        var returns = new float[Values.Length];
+        Gae.Compute(steps, environments, Rewards, Values, NextValues, Terminated, Truncated, (float)gamma, (float)lambda, advantages, returns);
+        return (advantages, returns);
+    }
+
+    /// <summary>Mean 0, deviation 1 (unbiased), in place.</summary>
+    public static void Normalise(Span<float> values)
+    {
+        double mean = 0, square = 0;
+        foreach (float v in values) mean += v;
+        mean /= values.Length;
+        foreach (float v in values) square += (v - mean) * (v - mean);
+        double scale = 1 / (Math.Sqrt(square / Math.Max(1, values.Length - 1)) + 1e-8);
+        for (int i = 0; i < values.Length; i++) values[i] = (float)((values[i] - mean) * scale);
+    }
+
+    /// <summary>1 − Var(returns − values)/Var(returns).</summary>
+    public static double ExplainedVariance(ReadOnlySpan<float> values, ReadOnlySpan<float> returns)
+    {
+        double mean = 0, residual = 0;
+        for (int i = 0; i < values.Length; i++)
+        {
+            mean += returns[i];
+            residual += returns[i] - values[i];
+        }
+
+        mean /= values.Length;
+        residual /= values.Length;
+        double total = 0, unexplained = 0;
+        for (int i = 0; i < values.Length; i++)
+        {
+            total += (returns[i] - mean) * (returns[i] - mean);
+            unexplained += (returns[i] - values[i] - residual) * (returns[i] - values[i] - residual);
+        }
+
+        return total > 0 ? 1 - unexplained / total : 0;
+    }
+}
