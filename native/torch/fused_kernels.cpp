@@ -312,8 +312,8 @@ ENG_CLONES void attention_backward(const AttentionShape& s, const float* qkv, co
 ENG_CLONES void gelu_forward(const float* x, float* y, int64_t count) {
   for (int64_t i = 0; i < count; i++) {
     float v = x[i];
-    float u = 1.5957691216f * (v + 0.044715f * v * v * v);  // twice the usual argument: tanh(u/2) = 1 - 2/(1 + e^u)
-    y[i] = v - v / (1.0f + fast_exp(u));
+    float u = 1.5957691216f * (v + 0.044715f * v * v * v);  // twice the usual argument: (1 + tanh(u/2))/2 = 1/(1 + e^-u)
+    y[i] = v / (1.0f + fast_exp(-u));
   }
 }
 
@@ -321,9 +321,10 @@ ENG_CLONES void gelu_backward(const float* x, const float* y_grad, float* x_grad
   for (int64_t i = 0; i < count; i++) {
     float v = x[i];
     float u = 1.5957691216f * (v + 0.044715f * v * v * v);
-    float s = 1.0f - 1.0f / (1.0f + fast_exp(u));
+    float e = fast_exp(-u);
+    float s = 1.0f / (1.0f + e);
     float slope = 1.5957691216f * (1.0f + 0.134145f * v * v);
-    x_grad[i] = y_grad[i] * (s + v * s * (1.0f - s) * slope);
+    x_grad[i] = y_grad[i] * (s + v * (e * s) * s * slope);  // e*s is 1 - s without its cancellation
   }
 }
 
