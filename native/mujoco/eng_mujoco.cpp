@@ -331,7 +331,7 @@ int32_t eng_mj_data_contacts(eng_mj_data* data, eng_mj_contact* out, int32_t cap
     if (status != ENG_MJ_OK) {
         return status;
     }
-    if (out == nullptr || count == nullptr || capacity < 0) {
+    if ((out == nullptr && capacity > 0) || count == nullptr || capacity < 0) {
         return fail(ENG_MJ_EARGUMENT, "destination is null or capacity negative");
     }
     const mjData* d = data->data;

@@ -7,18 +7,19 @@ namespace Engine.Simulation.Tabletop;
 public static class EpisodeKey
 {
     /// <summary>The key of a stream at one step of an episode. Tasks and variations that are not the table-top's share key 0xFFFF.</summary>
-    public static PhiloxKey Of(EpisodeSpec spec, uint stream, uint step) =>
-        new(spec.Seed, stream, Index(TaskVariations.All, spec.Variation), Index(TaskFamily.All.Select(family => family.Name), spec.Task), step);
-
-    private static uint Index(IEnumerable<string> names, string name)
+    public static PhiloxKey Of(EpisodeSpec spec, uint stream, uint step)
     {
-        uint index = 0;
-        foreach (string candidate in names)
+        uint variation = 0xFFFF, family = 0xFFFF;
+        for (int i = 0; i < TaskVariations.All.Count; i++)
         {
-            if (candidate == name) return index;
-            index++;
+            if (TaskVariations.All[i] == spec.Variation) variation = (uint)i;
         }
 
-        return 0xFFFF;
+        for (int i = 0; i < TaskFamily.All.Count; i++)
+        {
+            if (TaskFamily.All[i].Name == spec.Task) family = (uint)i;
+        }
+
+        return new PhiloxKey(spec.Seed, stream, variation, family, step);
     }
 }

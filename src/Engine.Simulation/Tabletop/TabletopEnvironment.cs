@@ -124,6 +124,8 @@ public sealed class TabletopEnvironment : IVectorEnvironment
     /// <exception cref="ArgumentException">A camera is unknown or the destination has the wrong size.</exception>
     public unsafe void Render(ReadOnlySpan<int> environments, ReadOnlySpan<string> cameras, Span<byte> images)
     {
+        if (_cameras.Length != cameras.Length) _cameras = new int[cameras.Length];
+        for (int c = 0; c < cameras.Length; c++) _cameras[c] = CameraIndex(cameras[c]);
         int bytes = _options.Height * _options.Width * 3;
         if (images.Length != environments.Length * cameras.Length * bytes)
         {
@@ -133,8 +135,6 @@ public sealed class TabletopEnvironment : IVectorEnvironment
                 nameof(images));
         }
 
-        if (_cameras.Length != cameras.Length) _cameras = new int[cameras.Length];
-        for (int c = 0; c < cameras.Length; c++) _cameras[c] = CameraIndex(cameras[c]);
         Select(environments);
         foreach (int environment in environments) _ = At(environment);
         fixed (byte* pointer = images)

@@ -15,6 +15,7 @@ internal sealed class TabletopSimulation(SceneModelCache models) : IDisposable
     private MujocoData? _data;
     private double _startDistance, _startGap;
     private bool _reached;
+    private int _stepLimit;
 
     public TabletopSnapshot Now { get; } = new();
 
@@ -72,6 +73,7 @@ internal sealed class TabletopSimulation(SceneModelCache models) : IDisposable
         _startGap = TaskGoal.WayToGo(Now);
         _tracker.Begin(Now);
         _reached = TaskGoal.Reached(Now);
+        _stepLimit = TaskFamily.Find(layout.Task).StepLimit;
         Terminated = Truncated = false;
         Spec = spec;
     }
@@ -96,7 +98,7 @@ internal sealed class TabletopSimulation(SceneModelCache models) : IDisposable
         _reached = TaskGoal.Reached(Now);
         _tracker.StepDone(_reached);
         Terminated = _reached;
-        Truncated = !_reached && Now.Steps >= TaskFamily.Find(Now.Layout.Task).StepLimit;
+        Truncated = !_reached && Now.Steps >= _stepLimit;
     }
 
     public float Progress() => TaskGoal.Progress(Now, _startDistance, _startGap);
