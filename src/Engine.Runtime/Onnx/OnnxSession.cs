@@ -37,6 +37,8 @@ public sealed unsafe class OnnxSession : IDisposable
     /// <summary>The model's outputs.</summary>
     public IReadOnlyList<OnnxTensorInfo> Outputs { get; }
 
+    internal bool IsDisposed => _handle.IsClosed;
+
     /// <summary>Loads a model from a file.</summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="OnnxRuntimeException">The runtime refuses the model.</exception>
