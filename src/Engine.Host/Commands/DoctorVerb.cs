@@ -23,12 +23,28 @@ public sealed class DoctorVerb : Verb
         foreach (var probe in DoctorProbes.All)
         {
             cancellation.ThrowIfCancellationRequested();
-            findings.AddRange(probe());
+            findings.AddRange(Look(probe));
         }
 
         if (arguments.GetValue(_json)) context.Out.WriteLine(JsonSerializer.Serialize(findings, DoctorJson.Default.ListDoctorFinding));
         else Print(findings, context.Out);
         return Task.FromResult(findings.Exists(finding => finding.State == DoctorState.Missing) ? CommandLine.Failed : 0);
+    }
+
+    private static List<DoctorFinding> Look(Func<IEnumerable<DoctorFinding>> probe)
+    {
+        var seen = new List<DoctorFinding>();
+        try
+        {
+            foreach (var finding in probe()) seen.Add(finding);
+        }
+        catch (Exception failure)
+        {
+            // One part that cannot even be looked at must not hide the others.
+            seen.Add(new DoctorFinding(seen.Count > 0 ? seen[^1].Group : "Other", probe.Method.DeclaringType!.Name, DoctorState.Missing, FailureMessage.Describe(failure)));
+        }
+
+        return seen;
     }
 
     private static void Print(List<DoctorFinding> findings, TextWriter output)
