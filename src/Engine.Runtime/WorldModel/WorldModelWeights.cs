@@ -32,7 +32,7 @@ public sealed class WorldModelWeights : IDisposable
         var modulationBias = new float[ModulationWidth];
         for (int i = 0; i < Blocks.Length; i++)
         {
-            string name = $"blocks.{i / 2}.{(i % 2 == 0 ? "s_block" : "t_block")}";
+            string name = BlockName(i);
             reader.Take($"{name}.adaLN_modulation.1.weight", 6 * d, d).CopyTo(modulation, i * 6 * d * d);
             reader.Take($"{name}.adaLN_modulation.1.bias", 6 * d).CopyTo(modulationBias, i * 6 * d);
             Blocks[i] = new BlockWeights(
@@ -88,6 +88,38 @@ public sealed class WorldModelWeights : IDisposable
         return new WorldModelWeights(config, new WeightReader(weights, "the world model")) { ParameterCount = weights.Values.Sum(array => (long)array.Count) };
     }
 
+    /// <summary>Every weight's name and shape, in the order of the state dict.</summary>
+    public static IReadOnlyList<(string Name, long[] Shape)> Shapes(WorldModelConfig config)
+    {
+        long d = config.Dim;
+        var shapes = new List<(string, long[])>
+        {
+            ("x_proj.weight", [d, config.InChannels * (config.PreviousFrameInput ? 2 : 1), config.PatchSize, config.PatchSize]),
+            ("x_proj.bias", [d]),
+        };
+        void Linear(string name, long outputs, long inputs)
+        {
+            shapes.Add(($"{name}.weight", [outputs, inputs]));
+            shapes.Add(($"{name}.bias", [outputs]));
+        }
+
+        Linear("timestep_mlp.0", d, TimestepEmbedding.Width);
+        Linear("timestep_mlp.2", d, d);
+        Linear("action_embedder", d, config.ActionDim);
+        for (int i = 0; i < 2 * config.NumLayers; i++)
+        {
+            Linear($"{BlockName(i)}.adaLN_modulation.1", 6 * d, d);
+            shapes.Add(($"{BlockName(i)}.attn.qkv_proj.weight", [3 * d, d]));
+            Linear($"{BlockName(i)}.attn.out_proj", d, d);
+            Linear($"{BlockName(i)}.ffwd.0", MlpRatio * d, d);
+            Linear($"{BlockName(i)}.ffwd.2", d, MlpRatio * d);
+        }
+
+        Linear("final_layer.linear", config.PatchNumbers, d);
+        Linear("final_layer.adaLN_modulation.1", 2 * d, d);
+        return shapes;
+    }
+
     /// <summary>Frees the packed weights; nothing may be using them.</summary>
     public void Dispose()
     {
@@ -101,6 +133,8 @@ public sealed class WorldModelWeights : IDisposable
 
     /// <summary>The embedded diffusion time, [D].</summary>
     internal ReadOnlySpan<float> TimestepEmbeddingOf(int t) => _timestepEmbeddings.Slice(t * Config.Dim, Config.Dim);
+
+    private static string BlockName(int index) => $"blocks.{index / 2}.{(index % 2 == 0 ? "s_block" : "t_block")}";
 
     private static NativeBuffer<float> Embed(PackedLinear first, PackedLinear second, int dim)
     {

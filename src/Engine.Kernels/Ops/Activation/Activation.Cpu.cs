@@ -28,16 +28,16 @@ public static unsafe partial class Activation
         switch (function)
         {
             case ActivationFunction.GeluTanh:
-                for (int i = 0; i < length; i += TLanes.Count) TLanes.Store(VectorMath<TVector, TLanes>.Gelu(TLanes.Load(from + i)), to + i);
+                RunGelu<TVector, TLanes>(from, to, length);
                 break;
             case ActivationFunction.Silu:
-                for (int i = 0; i < length; i += TLanes.Count) TLanes.Store(VectorMath<TVector, TLanes>.Silu(TLanes.Load(from + i)), to + i);
+                RunSilu<TVector, TLanes>(from, to, length);
                 break;
             case ActivationFunction.Exp:
-                for (int i = 0; i < length; i += TLanes.Count) TLanes.Store(VectorMath<TVector, TLanes>.Exp(TLanes.Load(from + i)), to + i);
+                RunExp<TVector, TLanes>(from, to, length);
                 break;
             case ActivationFunction.Tanh:
-                for (int i = 0; i < length; i += TLanes.Count) TLanes.Store(VectorMath<TVector, TLanes>.Tanh(TLanes.Load(from + i)), to + i);
+                RunTanh<TVector, TLanes>(from, to, length);
                 break;
             case ActivationFunction.None:
                 if (from != to) Unsafe.CopyBlockUnaligned(to, from, (uint)length * sizeof(float));
@@ -45,5 +45,38 @@ public static unsafe partial class Activation
             default:
                 throw new ArgumentOutOfRangeException(nameof(function), function, "Not an activation function.");
         }
+    }
+
+    // One method each: together they would exceed what the compiler is willing to inline.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void RunGelu<TVector, TLanes>(float* from, float* to, int length)
+        where TVector : struct
+        where TLanes : struct, ILanes<TVector>
+    {
+        for (int i = 0; i < length; i += TLanes.Count) TLanes.Store(VectorMath<TVector, TLanes>.Gelu(TLanes.Load(from + i)), to + i);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void RunSilu<TVector, TLanes>(float* from, float* to, int length)
+        where TVector : struct
+        where TLanes : struct, ILanes<TVector>
+    {
+        for (int i = 0; i < length; i += TLanes.Count) TLanes.Store(VectorMath<TVector, TLanes>.Silu(TLanes.Load(from + i)), to + i);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void RunExp<TVector, TLanes>(float* from, float* to, int length)
+        where TVector : struct
+        where TLanes : struct, ILanes<TVector>
+    {
+        for (int i = 0; i < length; i += TLanes.Count) TLanes.Store(VectorMath<TVector, TLanes>.Exp(TLanes.Load(from + i)), to + i);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void RunTanh<TVector, TLanes>(float* from, float* to, int length)
+        where TVector : struct
+        where TLanes : struct, ILanes<TVector>
+    {
+        for (int i = 0; i < length; i += TLanes.Count) TLanes.Store(VectorMath<TVector, TLanes>.Tanh(TLanes.Load(from + i)), to + i);
     }
 }

@@ -13,7 +13,7 @@ public static partial class Activation
         ActivationFunction.None => x,
         ActivationFunction.GeluTanh => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))),
         ActivationFunction.Silu => x / (1 + Math.Exp(-x)),
-        ActivationFunction.Exp => Math.Exp(Math.Clamp(x, -86, 88.37)),
+        ActivationFunction.Exp => Math.Exp(Math.Clamp(x, -86f, 88.37f)),
         ActivationFunction.Tanh => Math.Tanh(x),
         _ => throw new ArgumentOutOfRangeException(nameof(function), function, "Not an activation function."),
     });

@@ -1,7 +1,10 @@
+using System.Runtime.CompilerServices;
+
 namespace Engine.Kernels.Ops.DdimUpdate;
 
 public static unsafe partial class DdimUpdate
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RowVector<TVector, TLanes>(float* x, float* v, float* previous, int columns, in DdimStep step)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>

@@ -20,6 +20,7 @@ public static unsafe partial class Gemm
         public readonly ActivationFunction Activation = activation;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Run<TVector, TLanes>(in Product product, int firstPanel, int lastPanel)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
@@ -72,6 +73,7 @@ public static unsafe partial class Gemm
     }
 
     /// <summary>What is fused behind the product, on a tile that is still in the first-level cache.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Finish<TVector, TLanes>(in Product product, float* tile, int row, int count, int column, int width, int valid)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>

@@ -1,9 +1,12 @@
+using System.Runtime.CompilerServices;
+
 namespace Engine.Kernels.Ops.Gemm;
 
 /// <summary>The 256-bit micro-kernel, on the same packed weights.</summary>
 public static unsafe partial class Gemm
 {
     /// <summary>4 rows × 16 columns in 8 accumulators.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile4x16(float* x, nint* rows, nint inputs, float* weights, nint width, float* bias, float* tile, nint stride)
     {
         float* x0 = x + rows[0], x1 = x + rows[1], x2 = x + rows[2], x3 = x + rows[3];

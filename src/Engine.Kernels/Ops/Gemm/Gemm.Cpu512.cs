@@ -1,9 +1,12 @@
+using System.Runtime.CompilerServices;
+
 namespace Engine.Kernels.Ops.Gemm;
 
 /// <summary>The 512-bit micro-kernels: written out, because an array of accumulators would live in memory instead of registers.</summary>
 public static unsafe partial class Gemm
 {
     /// <summary>8 rows × 48 columns in 24 accumulators.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile8x48(float* x, nint* rows, nint inputs, float* weights, float* bias, float* tile, nint stride)
     {
         float* x0 = x + rows[0], x1 = x + rows[1], x2 = x + rows[2], x3 = x + rows[3];
@@ -85,6 +88,7 @@ public static unsafe partial class Gemm
     }
 
     /// <summary>8 rows × 32 columns in 16 accumulators.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile8x32(float* x, nint* rows, nint inputs, float* weights, float* bias, float* tile, nint stride)
     {
         float* x0 = x + rows[0], x1 = x + rows[1], x2 = x + rows[2], x3 = x + rows[3];
@@ -148,6 +152,7 @@ public static unsafe partial class Gemm
     }
 
     /// <summary>8 rows × 16 columns in 8 accumulators.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile8x16(float* x, nint* rows, nint inputs, float* weights, float* bias, float* tile, nint stride)
     {
         float* x0 = x + rows[0], x1 = x + rows[1], x2 = x + rows[2], x3 = x + rows[3];

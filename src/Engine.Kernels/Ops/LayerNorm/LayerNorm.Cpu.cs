@@ -1,7 +1,10 @@
+using System.Runtime.CompilerServices;
+
 namespace Engine.Kernels.Ops.LayerNorm;
 
 public static unsafe partial class LayerNorm
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RowVector<TVector, TLanes>(float* x, int width, float* shift, float* scale, float* y, float epsilon)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>

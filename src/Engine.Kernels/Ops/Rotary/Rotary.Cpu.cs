@@ -1,8 +1,11 @@
+using System.Runtime.CompilerServices;
+
 namespace Engine.Kernels.Ops.Rotary;
 
 public static unsafe partial class Rotary
 {
     /// <summary>One row; y may be x. Widths that are no multiple of the lane count end pair by pair.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static void RowVector<TVector, TLanes>(float* x, int width, float* cosines, float* sines, float* y)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>

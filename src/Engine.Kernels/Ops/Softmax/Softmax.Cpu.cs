@@ -4,6 +4,7 @@ namespace Engine.Kernels.Ops.Softmax;
 
 public static unsafe partial class Softmax
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RowVector<TVector, TLanes>(float* x, int width)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>

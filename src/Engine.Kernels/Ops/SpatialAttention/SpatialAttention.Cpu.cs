@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Engine.Kernels.Ops.SpatialAttention;
 
 public static unsafe partial class SpatialAttention
@@ -8,6 +10,7 @@ public static unsafe partial class SpatialAttention
     /// One head of one frame. Keys are rotated and transposed once, values copied to whole vectors; then tiles of eight queries:
     /// scores with keys in the lanes, softmax, outputs with the head's numbers in the lanes.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void HeadVector<TVector, TLanes>(in Head head)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
@@ -56,6 +59,7 @@ public static unsafe partial class SpatialAttention
     }
 
     /// <summary>result[8, one vector] = left[8, inner]·right[inner, one vector].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile<TVector, TLanes>(float* left, nint leftStride, nint inner, float* right, nint rightStride, float* result, nint resultStride)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>

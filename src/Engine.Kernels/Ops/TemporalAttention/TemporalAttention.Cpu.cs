@@ -1,7 +1,10 @@
+using System.Runtime.CompilerServices;
+
 namespace Engine.Kernels.Ops.TemporalAttention;
 
 public static unsafe partial class TemporalAttention
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AttendVector<TVector, TLanes>(in Frame frame, int firstToken, int lastToken)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
