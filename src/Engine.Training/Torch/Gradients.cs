@@ -8,11 +8,13 @@ public static unsafe class Gradients
     /// <summary>√Σg² over the gradients of all parameters; those without one count nothing. The same for any number of threads.</summary>
     public static double Norm(IReadOnlyList<Tensor> parameters)
     {
-        var list = new HandleList(parameters);
-        if (TorchNative.eng_torch_grad_norm(list.Refresh(), list.Count, out double norm) != 0)
-            throw new TorchException($"gradient norm: {TorchNative.LastError()}");
-        GC.KeepAlive(list);
-        return norm;
+        fixed (nint* handles = Handles(parameters))
+        {
+            if (TorchNative.eng_torch_grad_norm(handles, parameters.Count, out double norm) != 0)
+                throw new TorchException($"gradient norm: {TorchNative.LastError()}");
+            GC.KeepAlive(parameters);
+            return norm;
+        }
     }
 
     /// <summary>Scales all gradients by maxNorm/norm where their norm is above <paramref name="maxNorm"/>.</summary>
@@ -23,10 +25,20 @@ public static unsafe class Gradients
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxNorm);
         double norm = Norm(parameters);
         if (!double.IsFinite(norm) || norm <= maxNorm) return norm;
-        var list = new HandleList(parameters);
-        if (TorchNative.eng_torch_scale_grads(list.Refresh(), list.Count, maxNorm / norm) != 0)
-            throw new TorchException($"gradient clipping: {TorchNative.LastError()}");
-        GC.KeepAlive(list);
+        fixed (nint* handles = Handles(parameters))
+        {
+            if (TorchNative.eng_torch_scale_grads(handles, parameters.Count, maxNorm / norm) != 0)
+                throw new TorchException($"gradient clipping: {TorchNative.LastError()}");
+        }
+
+        GC.KeepAlive(parameters);
         return norm;
+    }
+
+    private static nint[] Handles(IReadOnlyList<Tensor> parameters)
+    {
+        var handles = new nint[parameters.Count];
+        for (int i = 0; i < handles.Length; i++) handles[i] = parameters[i].Handle;
+        return handles;
     }
 }
