@@ -1,3 +1,4 @@
+using Engine.Kernels.Ops.Gae;
 using Engine.Kernels.Ops.Philox;
 using Engine.Runtime.Contract;
 using Engine.Training.Algorithms.Models;
@@ -86,7 +87,8 @@ public static class OfflineActorCritic
             var logProbability = policy.Logits(batch.Images, batch.Tokens, batch.States, batch.Classes).LogSoftmax(2)
                 .Gather(2, batch.Classes.Unsqueeze(2)).Squeeze(2);
             var gradient = -((logProbability * Tensor.FromSpan(active, 1, active.Length)).Sum(1) * Tensor.FromSpan(weights, weights.Length)).Mean();
-            var clone = BehaviourCloning.Loss(policy, demonstrationSampler.Draw(step, options.Batch), demonstrationSampler.SmoothedTargets);
+            var shown = demonstrationSampler.Draw(step, options.Batch);
+            var clone = BehaviourCloning.Loss(policy.Logits(shown.Images, shown.Tokens, shown.States, shown.Classes), shown, demonstrationSampler.SmoothedTargets);
             return gradient * options.PolicyWeight + clone * options.CloningWeight;
         }, progress, cancellation);
         return new Report(criticLosses, actorLosses, explained);
@@ -144,11 +146,10 @@ public static class OfflineActorCritic
             int length = data.Episodes[e].Length, first = data.FirstStep(e);
             if (length == 0) continue;
             var v = critic.Forward(Tensor.FromSpan(scored.Features[e], length + 1, scored.Width)).Reshape(length + 1).ToArray();
-            var terminated = new bool[length];
-            var truncated = new bool[length];
-            terminated[^1] = data.Episodes[e].Terminated;
-            truncated[^1] = !data.Episodes[e].Terminated;
-            Gae.Compute(length, 1, scored.Rewards[e], v.AsSpan(0, length), v.AsSpan(1, length), terminated, truncated, (float)options.Gamma, (float)options.Lambda,
+            var terminated = new byte[length];
+            var truncated = new byte[length];
+            (data.Episodes[e].Terminated ? terminated : truncated)[^1] = 1;
+            Gae.Compute(scored.Rewards[e], v.AsSpan(0, length), v.AsSpan(1, length), terminated, truncated, length, 1, (float)options.Gamma, (float)options.Lambda,
                 advantages.AsSpan(first, length), returns.AsSpan(first, length));
             v.AsSpan(0, length).CopyTo(values.AsSpan(first));
         }

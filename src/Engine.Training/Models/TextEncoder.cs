@@ -20,8 +20,8 @@ public sealed class TextEncoder : Module
     {
         MaxWords = maxWords;
         Width = width;
-        _words = Child("words", new Embedding(initialiser, tokens, width));
-        _positions = Child("positions", new Embedding(initialiser, maxWords, width, 0.3));
+        _words = Child("words", new Embedding(initialiser, tokens, width, 3));
+        _positions = Child("positions", new Embedding(initialiser, maxWords, width, 0.5));
         _mix = Child("mix", new Linear(initialiser, width, width));
     }
 

@@ -1,5 +1,6 @@
+using System.Runtime.InteropServices;
+using Engine.Kernels.Ops.Gae;
 using Engine.Runtime.Contract;
-using Engine.Training.Algorithms;
 using Engine.Training.Datasets;
 using Engine.Training.Models;
 using Engine.Training.Torch;
@@ -117,7 +118,7 @@ public sealed class Rollout(int steps, int environments, int imageBytes, int wor
     {
         var advantages = new float[Values.Length];
         var returns = new float[Values.Length];
-        Gae.Compute(steps, environments, Rewards, Values, NextValues, Terminated, Truncated, (float)gamma, (float)lambda, advantages, returns);
+        Gae.Compute(Rewards, Values, NextValues, MemoryMarshal.AsBytes<bool>(Terminated), MemoryMarshal.AsBytes<bool>(Truncated), steps, environments, (float)gamma, (float)lambda, advantages, returns);
         return (advantages, returns);
     }
 
