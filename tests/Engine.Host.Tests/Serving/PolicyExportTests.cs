@@ -6,6 +6,8 @@ using Engine.Runtime.Interop;
 using Engine.Runtime.Onnx;
 using Engine.Runtime.Policies;
 using Engine.Runtime.Weights;
+using Engine.Simulation.Evaluation;
+using Engine.Simulation.Tabletop;
 using Engine.Training.Checkpoints;
 using Engine.Training.Datasets;
 using Engine.Training.Models;
@@ -131,6 +133,33 @@ public sealed class PolicyExportTests
         finally
         {
             if (Directory.Exists(folder)) Directory.Delete(folder, true);
+        }
+    }
+
+    [Fact]
+    public async Task The_simulator_drives_itself_through_the_socket_as_it_does_without()
+    {
+        Require();
+        if (NativeLibraryLocator.TryFind("eng_mujoco") is null) Assert.Skip("libeng_mujoco.so is not here");
+        using var world = new TabletopEnvironment(new TabletopOptions { Count = 3, Threads = 1, Supersample = 1, Cameras = ["front"] });
+        var contract = s_contract with { StateNames = world.Info.StateNames, ActionNames = world.Info.ActionNames };
+        using (Network(out var weights))
+        {
+            using var local = OnnxPolicy.FromBytes(VlaPolicyGraph.Build(weights, contract), contract, new OnnxSessionOptions { Threads = 1 });
+            await using var server = await PolicyServer.StartAsync(local, ServingFixtures.Options);
+            using var served = await ServedPolicy.ConnectAsync(server.Uri, 3);
+            EpisodeSpec[] specs = [.. Enumerable.Range(0, 3).Select(i => new EpisodeSpec("reach", "in_distribution", (ulong)i))];
+            var direct = EpisodeRunner.Run(world, specs, new PolicyActor(local, 0.8f), []).ToArray();
+            var remote = EpisodeRunner.Run(world, specs, new PolicyActor(served, 0.8f), []).ToArray();
+            for (int i = 0; i < specs.Length; i++)
+            {
+                Assert.Equal(direct[i].Outcome, remote[i].Outcome);
+                Assert.Equal(direct[i].Episode!.Actions, remote[i].Episode!.Actions);
+                Assert.Equal(direct[i].Episode!.States, remote[i].Episode!.States);
+            }
+
+            Assert.Equal(remote.Sum(r => r.Outcome.Steps), served.Times.Count);
+            TestContext.Current.TestOutputHelper!.WriteLine($"{served.Times.Count} requests, p50 {served.Times.P50:f2} ms, p99 {served.Times.P99:f2} ms");
         }
     }
 
