@@ -73,7 +73,7 @@ public sealed class TrainingLoop
             if (ClipNorm > 0) Gradients.ClipNorm(parameters, ClipNorm);
             Optimizer.Step();
             Ema?.Update();
-            running = step == start ? losses[step] : 0.98 * running + 0.02 * losses[step];
+            running = step == 0 ? losses[step] : 0.98 * running + 0.02 * losses[step];
             task.Advance(1, $"loss {running:F4}");
             if (CheckpointFolder is not null && (step + 1) % CheckpointEvery == 0 && step + 1 < Steps) Save(step + 1, losses);
         }
@@ -86,6 +86,8 @@ public sealed class TrainingLoop
     {
         using var checkpoint = Checkpoint.Load(CheckpointFolder!);
         var state = checkpoint.State<Progress>();
+        if (state.Step > Steps)
+            throw new InvalidDataException($"{Name}: the checkpoint in {CheckpointFolder} is of step {state.Step}, but only {Steps} steps are asked for; delete the folder to begin anew, or ask for more steps.");
         Model.LoadStateDict(checkpoint.Weights);
         Optimizer.LoadStateDict(checkpoint.Optimizer);
         if (Ema is not null)

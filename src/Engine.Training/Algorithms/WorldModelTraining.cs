@@ -96,13 +96,16 @@ public static class WorldModelTraining
 
     /// <summary>
     /// The original's loss: mean squared error of the predicted velocity, over frames, given everything that is drawn at random.
-    /// Shapes: latents and noise [B, T, H, W, C], timesteps int64 [B, T], actions [B, T, A].
+    /// Shapes: latents and noise [B, T, H, W, C], timesteps int64 [B, T], actions [B, T, A]; valid [B, T] is 1 for the frames that
+    /// count and 0 for padding, null when all do.
     /// </summary>
-    public static Tensor VelocityLoss(DiffusionTransformer model, Tensor latents, Tensor noise, Tensor timesteps, Tensor actions)
+    public static Tensor VelocityLoss(DiffusionTransformer model, Tensor latents, Tensor noise, Tensor timesteps, Tensor actions, Tensor? valid = null)
     {
         var (signal, spread) = Coefficients(timesteps);
         var predicted = model.Forward(latents * signal + noise * spread, timesteps, actions);
-        return Functional.MseLoss(predicted, noise * signal - latents * spread);
+        var velocity = noise * signal - latents * spread;
+        if (valid is null) return Functional.MseLoss(predicted, velocity);
+        return ((predicted - velocity).Square().Flatten(2).Mean(2) * valid).Sum() / valid.Sum();
     }
 
     private static Tensor Independent(DiffusionTransformer model, ClipSampler sampler, ulong seed, long step)
@@ -112,7 +115,7 @@ public static class WorldModelTraining
         var timesteps = new long[clip.Batch * clip.Frames];
         for (int i = 0; i < timesteps.Length; i++) timesteps[i] = random.NextInt(1000);
         var noise = Noise.Normal(new PhiloxKey(seed, PhiloxStream.DiffusionNoise, 0, 0, (uint)step), clip.Latents.Shape);
-        return VelocityLoss(model, clip.Latents, noise, Tensor.FromSpan(timesteps, clip.Batch, clip.Frames), clip.Actions);
+        return VelocityLoss(model, clip.Latents, noise, Tensor.FromSpan(timesteps, clip.Batch, clip.Frames), clip.Actions, clip.Valid);
     }
 
     private static Tensor TeacherForced(DiffusionTransformer model, ClipSampler sampler, Options options, ulong seed, long step)

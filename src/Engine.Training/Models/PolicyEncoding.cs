@@ -14,7 +14,7 @@ public sealed class PolicyEncoding
         _tokenizer = new InstructionTokenizer(contract.Vocabulary, contract.MaxWords);
         var statistics = contract.ActionStatistics;
         ActiveActions = new bool[statistics.Width];
-        for (int i = 0; i < ActiveActions.Length; i++) ActiveActions[i] = !statistics.Mask[i] || statistics.Std[i] > 1e-6f;
+        for (int i = 0; i < ActiveActions.Length; i++) ActiveActions[i] = !statistics.Mask[i] || statistics.Q99[i] > statistics.Q01[i];
     }
 
     public PolicyContract Contract { get; }
@@ -22,8 +22,8 @@ public sealed class PolicyEncoding
     public int ActionWidth => Contract.ActionStatistics.Width;
 
     /// <summary>
-    /// Which action numbers can vary at all. Numbers that are constant in the data decode to that constant whatever their token, so their
-    /// tokens take no part in log-probabilities, entropies and divergences.
+    /// Which action numbers can vary at all. Numbers whose quantiles agree decode to that constant whatever their token (and however far a rare
+    /// outlier lies), so their tokens take no part in log-probabilities, entropies and divergences.
     /// </summary>
     public bool[] ActiveActions { get; }
 

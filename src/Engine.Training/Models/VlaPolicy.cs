@@ -126,8 +126,14 @@ public sealed class VlaPolicy : Module
     /// <summary>Class of a normalised value: <c>digitize − 1</c> over linspace(−1, 1, bins); values outside are clipped.</summary>
     public static int ClassOf(float value, int bins = 256)
     {
-        double clipped = Math.Clamp((double)value, -1, 1);
-        return (int)Math.Min(Math.Floor((clipped + 1) * (bins - 1) / 2 + 1e-9), bins - 1);
+        // The product is off by at most one class; the comparison with the edges themselves decides, as in ActionTokenizer.
+        double clipped = Math.Clamp((double)value, -1, 1), step = 2.0 / (bins - 1);
+        int @class = (int)((clipped + 1) * 0.5 * (bins - 1));
+        while (@class < bins - 1 && Edge(@class + 1) <= clipped) @class++;
+        while (@class > 0 && Edge(@class) > clipped) @class--;
+        return @class;
+
+        double Edge(int i) => i == bins - 1 ? 1 : i * step - 1.0;
     }
 
     /// <summary>Normalised value of a class: the centre of bin min(class, bins − 2).</summary>
@@ -138,10 +144,10 @@ public sealed class VlaPolicy : Module
 
     private static Tensor Pick(Tensor logits, Tensor uniform, float temperature)
     {
-        // The number of classes whose cumulative probability lies below the draw is the drawn class.
+        // The number of classes whose cumulative probability lies below the draw is the drawn class. Clamp gives float32.
         var cumulative = (logits * (1.0 / temperature)).Softmax(1).CumSum(1);
         var index = cumulative.Lt(uniform).To(ScalarType.Int64).Sum(1, true);
-        return index.Clamp(null, logits.Size(1) - 1);
+        return index.Clamp(null, logits.Size(1) - 1).To(ScalarType.Int64);
     }
 
     private Tensor Prefix(Tensor fused) =>
