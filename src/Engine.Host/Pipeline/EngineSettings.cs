@@ -43,7 +43,7 @@ public sealed class EngineSettings
     public sealed class CollectSettings
     {
         /// <summary>Episodes of the scripted expert with action noise; the successes among them are cloned.</summary>
-        public int Demonstrations { get; set; } = 200;
+        public int Demonstrations { get; set; } = 140;
 
         /// <summary>Episodes of play: biased and noisy experts, experts to other objects, random walks. They teach the dream what wrong actions do.</summary>
         public int Play { get; set; } = 600;

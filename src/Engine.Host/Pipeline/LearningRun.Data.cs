@@ -16,7 +16,7 @@ public sealed partial class LearningRun
         var expert = EpisodeRunner.Run(World, Specs(_settings.Collect.ExpertCheck, _seeds.Expert), new ExpertActor(0), null, _cancellation).ToArray();
         var demonstrations = Record("demonstrations", "collect", _settings.Collect.Demonstrations, _seeds.Demonstrations, new ExpertActor());
         var play = Record("play", "collect", _settings.Collect.Play, _seeds.Play, new PlayActor());
-        return new CollectResult(Share(expert.Count(r => r.Outcome.Success), expert.Length), demonstrations, play);
+        return new CollectResult(Statistics.Wilson(expert.Count(r => r.Outcome.Success), expert.Length), demonstrations, play);
     });
 
     /// <summary>Stage: episodes of a cloned policy, sampled, so that the dream knows where this policy goes.</summary>
@@ -79,8 +79,6 @@ public sealed partial class LearningRun
         Forget("encoding");
         Forget("architecture");
     }
-
-    private static Proportion Share(int successes, int n) => Proportion.Of(successes, n);
 
     /// <summary>At most 200 points of a loss curve, each the mean of its stretch.</summary>
     private static float[] Thin(float[] losses)

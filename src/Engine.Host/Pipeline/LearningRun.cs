@@ -1,5 +1,6 @@
 using Engine.Runtime.Contract;
 using Engine.Runtime.Datasets;
+using Engine.Runtime.Onnx;
 using Engine.Runtime.Policies;
 using Engine.Runtime.Weights;
 using Engine.Runtime.WorldModel;
@@ -104,16 +105,15 @@ public sealed partial class LearningRun : IDisposable
     {
         using var scope = new TensorScope();
         var policy = new VlaPolicy(new WeightInitialiser(0), Architecture);
-        policy.LoadStateDict(TensorConversion.ToTensors(SafeTensors.Read(Folder.At("policies", name, "weights.safetensors"))));
+        policy.LoadStateDict(TensorConversion.ToTensors(SafeTensors.Read(Folder.At("policies", name, PolicyDirectory.WeightsFileName))));
         return policy;
     }
 
     private void SavePolicy(string name, VlaPolicy policy, PolicyContract contract)
     {
-        Directory.CreateDirectory(Folder.At("policies", name));
-        SafeTensors.Write(Folder.At("policies", name, "weights.safetensors"), TensorConversion.ToNamedArrays(policy.StateDict()));
+        PolicyDirectory.Write(Folder.At("policies", name), TensorConversion.ToNamedArrays(policy.StateDict()), contract with { Name = $"{_settings.Task}-{name}" },
+            new VlaGraphShape { Heads = policy.Architecture.Heads });
         RunFolder.Write(Folder.At("policies", name, "architecture.json"), policy.Architecture);
-        ContractFile.Write(Folder.At("policies", name, ContractFile.FileName), contract with { Name = $"{_settings.Task}-{name}" });
     }
 
     private EncodedSet Encode(string key, Func<IReadOnlyList<Episode>> episodes) =>

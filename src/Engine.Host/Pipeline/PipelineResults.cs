@@ -1,16 +1,6 @@
-namespace Engine.Host.Pipeline;
+using Engine.Simulation.Evaluation;
 
-/// <summary>A share with its Wilson 95 % interval.</summary>
-public sealed record Proportion(int N, double Success, double Low, double High)
-{
-    public static Proportion Of(int successes, int n)
-    {
-        if (n == 0) return new Proportion(0, double.NaN, double.NaN, double.NaN);
-        const double z = 1.959964;
-        double p = successes / (double)n, d = 1 + z * z / n, centre = (p + z * z / 2 / n) / d, half = z * Math.Sqrt(p * (1 - p) / n + z * z / 4 / n / n) / d;
-        return new Proportion(n, p, centre - half, centre + half);
-    }
-}
+namespace Engine.Host.Pipeline;
 
 public sealed record CollectResult(Proportion Expert, RecordedResult Demonstrations, RecordedResult Play);
 
@@ -32,8 +22,6 @@ public sealed record OnlineResult(bool Ran, int KeptIteration, double KeptCheck,
 
 public sealed record VariationResult(int N, double Success, double Low, double High, double Intention, double WrongObject, double Grasp, double Move, bool[] Successes);
 
-public sealed record PairedResult(double Difference, double Low, double High, double McNemarP);
+public sealed record EvaluationResult(Dictionary<string, Dictionary<string, VariationResult>> Policies, Dictionary<string, Dictionary<string, PairedComparison>> Paired);
 
-public sealed record EvaluationResult(Dictionary<string, Dictionary<string, VariationResult>> Policies, Dictionary<string, Dictionary<string, PairedResult>> Paired);
-
-public sealed record ServeResult(double P50Ms, double P99Ms, int Requests, double Success);
+public sealed record ServeResult(string Policy, double P50Ms, double P99Ms, long Requests, double Success, int Episodes);

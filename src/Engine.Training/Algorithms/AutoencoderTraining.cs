@@ -15,9 +15,9 @@ public static class AutoencoderTraining
 {
     public sealed class Options
     {
-        public int Steps { get; set; } = 1500;
+        public int Steps { get; set; } = 900;
 
-        public int Batch { get; set; } = 64;
+        public int Batch { get; set; } = 48;
 
         public double LearningRate { get; set; } = 1.5e-3;
 
@@ -27,7 +27,7 @@ public static class AutoencoderTraining
 
         public int LatentChannels { get; set; } = 4;
 
-        public int Width { get; set; } = 32;
+        public int Width { get; set; } = 24;
     }
 
     /// <returns>The trained model and its losses.</returns>

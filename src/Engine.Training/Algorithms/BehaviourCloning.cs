@@ -21,7 +21,7 @@ public static class BehaviourCloning
 {
     public sealed class Options
     {
-        public int Steps { get; set; } = 700;
+        public int Steps { get; set; } = 500;
 
         public int Batch { get; set; } = 64;
 

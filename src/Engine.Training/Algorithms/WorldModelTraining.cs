@@ -22,9 +22,9 @@ public static class WorldModelTraining
         /// <summary>teacher_forced or independent.</summary>
         public string Objective { get; set; } = "teacher_forced";
 
-        public int Steps { get; set; } = 1800;
+        public int Steps { get; set; } = 1000;
 
-        public int Batch { get; set; } = 24;
+        public int Batch { get; set; } = 20;
 
         /// <summary>Frames of a clip.</summary>
         public int Frames { get; set; } = 6;
@@ -39,7 +39,7 @@ public static class WorldModelTraining
 
         public int Dim { get; set; } = 128;
 
-        public int Layers { get; set; } = 4;
+        public int Layers { get; set; } = 3;
 
         public int Heads { get; set; } = 4;
 

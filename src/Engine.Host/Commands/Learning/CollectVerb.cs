@@ -14,7 +14,7 @@ public sealed class CollectVerb : LearningVerb
     protected override int Run(LearningRun run, EngineSettings settings, VerbContext context)
     {
         var result = run.Collect();
-        context.Out.WriteLine($"expert without noise: {result.Expert.Success:P1} of {result.Expert.N}");
+        context.Out.WriteLine($"expert without noise: {result.Expert.Rate:P1} of {result.Expert.Total}");
         context.Out.WriteLine($"demonstrations: {result.Demonstrations.Episodes} episodes, {result.Demonstrations.Success:P1} successful, in {run.Folder.At("data", "demonstrations")}");
         context.Out.WriteLine($"play: {result.Play.Episodes} episodes, {result.Play.Success:P1} successful, in {run.Folder.At("data", "play")}");
         return 0;
