@@ -39,6 +39,8 @@ public sealed class EngineSettings
 
     public ServeCheckSettings Serve { get; set; } = new();
 
+    public ExperimentSettings Experiment { get; set; } = new();
+
     /// <summary>What is recorded.</summary>
     public sealed class CollectSettings
     {
@@ -87,5 +89,13 @@ public sealed class EngineSettings
     public sealed class ServeCheckSettings
     {
         public int Episodes { get; set; } = 8;
+    }
+
+    /// <summary>The experiment over training seeds.</summary>
+    public sealed class ExperimentSettings
+    {
+        public int Seeds { get; set; } = 3;
+
+        public ulong FirstSeed { get; set; } = 1;
     }
 }

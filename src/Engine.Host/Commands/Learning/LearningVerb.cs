@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Engine.Host.Configuration;
 using Engine.Host.Pipeline;
 using Engine.Runtime.Weights;
@@ -7,43 +6,31 @@ using Engine.Training.Torch;
 namespace Engine.Host.Commands.Learning;
 
 /// <summary>
-/// A verb that works on a run's folder: <c>--out</c>, <c>--config</c>, <c>--seed</c> and <c>key=value</c> settings. Stages that the folder holds
-/// already, made with the same settings, are taken as they are.
+/// A verb that works on a run's folder (<c>--out</c>). Stages that the folder holds already, made with the same settings, are taken as they are.
 /// </summary>
-public abstract class LearningVerb : Verb
+public abstract class LearningVerb : ConfiguredVerb<EngineSettings>
 {
-    private readonly Option<string> _out = new("--out", "-o") { Description = "Folder of the run; made when absent, continued when not." };
-    private readonly Option<string?> _config = new("--config", "-c") { Description = "YAML file with settings." };
-    private readonly Option<ulong?> _seed = new("--seed") { Description = "Seed of everything that is drawn at random." };
-    private readonly Argument<string[]> _settings = new("settings") { Description = "Settings as key=value, e.g. world_model.steps=3000", Arity = ArgumentArity.ZeroOrMore };
+    /// <inheritdoc />
+    protected override string DefaultOut => Path.Combine("runs", "quickstart");
 
-    /// <summary>The folder when none is named.</summary>
-    protected virtual string DefaultFolder => "runs/quickstart";
-
-    /// <summary>The configuration when none is named; null for the defaults.</summary>
-    protected virtual string? DefaultConfiguration => null;
-
-    public override void Configure(Command command)
+    /// <inheritdoc />
+    protected sealed override Task<int> RunAsync(VerbRun<EngineSettings> run, CancellationToken cancellation)
     {
-        _out.DefaultValueFactory = _ => DefaultFolder;
-        command.Add(_out);
-        command.Add(_config);
-        command.Add(_seed);
-        command.Add(_settings);
+        var settings = run.Configuration;
+        if (run.Seed != DefaultSeed) settings.Seed = run.Seed;
+        TorchRuntime.Initialise(Environment.ProcessorCount);
+        return Task.Run(() => Run(run, settings, cancellation), CancellationToken.None);
     }
 
-    public override Task<int> RunAsync(ParseResult arguments, VerbContext context, CancellationToken cancellation)
+    /// <summary>Opens the folder as one learning run and does the verb's part of it.</summary>
+    protected virtual int Run(VerbRun<EngineSettings> run, EngineSettings settings, CancellationToken cancellation)
     {
-        var overrides = arguments.GetValue(_settings)!.ToList();
-        if (arguments.GetValue(_seed) is { } seed) overrides.Add($"seed={seed}");
-        var settings = ConfigurationLoader.Load<EngineSettings>(arguments.GetValue(_config) ?? DefaultConfiguration, overrides);
-        TorchRuntime.Initialise(Environment.ProcessorCount);
-        var folder = new RunFolder(arguments.GetValue(_out)!);
+        var folder = new RunFolder(run.Out);
         AtomicFile.WriteText(folder.At("config.yaml"), ConfigurationLoader.ToYaml(settings));
-        using var run = new LearningRun(folder, settings, context.Progress, cancellation);
-        return Task.Run(() => Run(run, settings, context), CancellationToken.None);
+        using var learning = new LearningRun(folder, settings, run.Context.Progress, cancellation);
+        return Run(learning, settings, run.Context);
     }
 
     /// <summary>Does the verb's part of the run.</summary>
-    protected abstract int Run(LearningRun run, EngineSettings settings, VerbContext context);
+    protected virtual int Run(LearningRun run, EngineSettings settings, VerbContext context) => 0;
 }
