@@ -50,6 +50,7 @@ public sealed class DreamPpo
         _tokens = policy.TokenCount;
         _activeTokens = new float[_tokens];
         for (int i = 0; i < _tokens; i++) _activeTokens[i] = encoding.ActiveActions[i % encoding.ActionWidth] ? 1 : 0;
+        if (options.Temperature <= 0) throw new ArgumentException($"temperature is {options.Temperature}; PPO samples its actions, so it must be positive.", nameof(options));
         if (a.Horizon != 1) throw new NotSupportedException("PPO in the dream acts one action at a time; clone with action_horizon 1 for it.");
     }
 
@@ -102,7 +103,7 @@ public sealed class DreamPpo
                 var (images, tokens, states, extra) = rollout.Tensors(Enumerable.Range(t * count, count).ToArray(), _camera);
                 var (classes, _) = Policy.Act(images, tokens, states, (float)_options.Temperature, uniforms);
                 classes.ToInt64Array().CopyTo(rollout.Classes, t * count * _tokens);
-                LogProbability(Policy.Logits(images, tokens, states, classes), classes).CopyTo(rollout.LogProbabilities.AsSpan(t * count, count));
+                LogProbability(Tempered(Policy.Logits(images, tokens, states, classes)), classes).CopyTo(rollout.LogProbabilities.AsSpan(t * count, count));
                 _critic.Forward(images, tokens, extra).Squeeze(1).CopyTo(rollout.Values.AsSpan(t * count, count));
             }
 
@@ -199,7 +200,7 @@ public sealed class DreamPpo
                 if (stop) continue;
 
                 var classes = rollout.PickClasses(batch);
-                var logits = Policy.Logits(images, tokens, states, classes);
+                var logits = Tempered(Policy.Logits(images, tokens, states, classes));
                 var logProbability = LogProbability(logits, classes);
                 var old = Rollout.Pick(rollout.LogProbabilities, batch);
                 var advantage = Rollout.Pick(advantages, batch);
@@ -236,6 +237,9 @@ public sealed class DreamPpo
         };
     }
 
+    /// <summary>Logits of the distribution that is sampled: what is improved must be what acted.</summary>
+    private Tensor Tempered(Tensor logits) => _options.Temperature == 1 ? logits : logits * (1 / _options.Temperature);
+
     /// <summary>log π(a|s) [B]: sum over the action tokens that can vary of the log-softmax over all bins.</summary>
     private Tensor LogProbability(Tensor logits, Tensor classes) =>
         (logits.LogSoftmax(2).Gather(2, classes.Unsqueeze(2)).Squeeze(2) * Tensor.FromSpan(_activeTokens, 1, _tokens)).Sum(1);
@@ -250,7 +254,7 @@ public sealed class DreamPpo
             using var scope = new TensorScope();
             var batch = Enumerable.Range(at, Math.Min(256, samples - at)).ToArray();
             var (images, tokens, states, _) = rollout.Tensors(batch, _camera);
-            _start.Logits(images, tokens, states, rollout.PickClasses(batch)).LogSoftmax(2).CopyTo(result.AsSpan(at * _tokens * bins, batch.Length * _tokens * bins));
+            Tempered(_start.Logits(images, tokens, states, rollout.PickClasses(batch))).LogSoftmax(2).CopyTo(result.AsSpan(at * _tokens * bins, batch.Length * _tokens * bins));
         }
 
         return result;

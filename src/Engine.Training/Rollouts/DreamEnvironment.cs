@@ -13,6 +13,8 @@ namespace Engine.Training.Rollouts;
 /// </summary>
 public sealed class DreamEnvironment : IDisposable
 {
+    private const int BatchSize = 16;
+
     private readonly DreamModels _models;
     private readonly DreamStarts _starts;
     private readonly DreamState _state;
@@ -139,35 +141,49 @@ public sealed class DreamEnvironment : IDisposable
         }
     }
 
-    /// <summary>Decodes, scores and rewards the current frames of some environments.</summary>
+    /// <summary>
+    /// Decodes, scores and rewards the current frames of some environments. In batches of one size, filled up with zeros: libtorch chooses
+    /// its kernels by the size of a batch, so the last bits of a row would otherwise depend on how many others there are.
+    /// </summary>
     private void Look(ReadOnlySpan<int> environments, float[]? actions)
     {
         using var noGrad = new NoGrad();
-        using var scope = new TensorScope();
-        int count = environments.Length, bytes = _models.Camera.Bytes, words = _models.Encoding.Contract.MaxWords;
-        var latents = new float[count * _latentStride];
-        var tokens = new long[count * words];
-        for (int k = 0; k < count; k++)
+        for (int first = 0; first < environments.Length; first += BatchSize)
+        {
+            using var scope = new TensorScope();
+            int count = Math.Min(BatchSize, environments.Length - first);
+            Look(environments.Slice(first, count), actions is null ? default : actions.AsSpan(first * 7, count * 7), actions is not null);
+        }
+    }
+
+    private void Look(ReadOnlySpan<int> environments, ReadOnlySpan<float> actions, bool acted)
+    {
+        int bytes = _models.Camera.Bytes, words = _models.Encoding.Contract.MaxWords;
+        var latents = new float[BatchSize * _latentStride];
+        var tokens = new long[BatchSize * words];
+        var before = new float[BatchSize * _featureWidth];
+        for (int k = 0; k < environments.Length; k++)
         {
             int n = environments[k];
             _latents.AsSpan(n * _latentStride, _latentStride).CopyTo(latents.AsSpan(k * _latentStride));
             Tokens.AsSpan(n * words, words).CopyTo(tokens.AsSpan(k * words));
+            _features.AsSpan(n * _featureWidth, _featureWidth).CopyTo(before.AsSpan(k * _featureWidth));
             EmbodimentSpec.ToState(_commands.AsSpan(n * 7, 7), States.AsSpan(n * 8, 8));
         }
 
         var images = AutoencoderTraining.DecodeFrames(_models.Autoencoder, latents, _models.Rows, _models.Columns);
-        var features = _models.Classifier.Features(ImageBatch.FromBytes(images, _models.Camera.Height, _models.Camera.Width), Tensor.FromSpan(tokens, count, words));
+        var features = _models.Classifier.Features(ImageBatch.FromBytes(images, _models.Camera.Height, _models.Camera.Width), Tensor.FromSpan(tokens, BatchSize, words));
         var probability = _models.Classifier.FromFeatures(features, null).Squeeze(1).Sigmoid().ToArray();
         var values = features.ToArray();
-        if (actions is not null && _models.Reward is { } reward)
+        if (acted && _models.Reward is { } reward)
         {
-            var before = new float[count * _featureWidth];
-            for (int k = 0; k < count; k++) _features.AsSpan(environments[k] * _featureWidth, _featureWidth).CopyTo(before.AsSpan(k * _featureWidth));
-            var rewards = reward.Predict(before, values, actions, count);
-            for (int k = 0; k < count; k++) Reward[environments[k]] = rewards[k];
+            var padded = new float[BatchSize * 7];
+            actions.CopyTo(padded);
+            var rewards = reward.Predict(before, values, padded, BatchSize);
+            for (int k = 0; k < environments.Length; k++) Reward[environments[k]] = rewards[k];
         }
 
-        for (int k = 0; k < count; k++)
+        for (int k = 0; k < environments.Length; k++)
         {
             int n = environments[k];
             images.AsSpan(k * bytes, bytes).CopyTo(Images.AsSpan(n * bytes));
