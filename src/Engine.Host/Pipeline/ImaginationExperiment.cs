@@ -39,8 +39,13 @@ public static class ImaginationExperiment
         double pearson = Ranking.Pearson([.. checkpoints.Select(c => c.Imagined)], [.. checkpoints.Select(c => c.Real)]);
         RunFolder.Write(Path.Combine(folder, "summary.json"), new
         {
-            Task = settings.Task, Seeds = results.Select(r => r.Seed).ToArray(), settings.Evaluation.Episodes, Differences = differences, CheckpointPearson = pearson,
-            Gates = results.Select(r => r.Gate).ToArray(), Checkpoints = checkpoints,
+            Task = settings.Task,
+            Seeds = results.Select(r => r.Seed).ToArray(),
+            settings.Evaluation.Episodes,
+            Differences = differences,
+            CheckpointPearson = pearson,
+            Gates = results.Select(r => r.Gate).ToArray(),
+            Checkpoints = checkpoints,
             Policies = results.Select(r => r.Evaluation.Policies.ToDictionary(p => p.Key, p => p.Value.ToDictionary(v => v.Key, v => RunSummary.PolicyFigures.Of(v.Value)))).ToArray(),
         });
 

@@ -70,8 +70,15 @@ public sealed partial class LearningRun
         var tokenizer = InstructionTokenizer.FromInstructions(Episodes("demonstrations").Concat(Episodes("play")).Select(e => e.Instruction));
         var contract = new PolicyContract
         {
-            Name = $"{_settings.Task}-bc", Cameras = [Camera], StateNames = World.Info.StateNames, ActionNames = World.Info.ActionNames,
-            ActionStatistics = statistics.Actions, StateStatistics = statistics.States, Embodiment = World.Info.Embodiment, Vocabulary = [.. tokenizer.Vocabulary], MaxWords = tokenizer.MaxWords,
+            Name = $"{_settings.Task}-bc",
+            Cameras = [Camera],
+            StateNames = World.Info.StateNames,
+            ActionNames = World.Info.ActionNames,
+            ActionStatistics = statistics.Actions,
+            StateStatistics = statistics.States,
+            Embodiment = World.Info.Embodiment,
+            Vocabulary = [.. tokenizer.Vocabulary],
+            MaxWords = tokenizer.MaxWords,
         };
         Directory.CreateDirectory(Folder.At("policies", "bc"));
         ContractFile.Write(Folder.At("policies", "bc", ContractFile.FileName), contract);

@@ -21,9 +21,19 @@ public sealed partial class LearningRun
         SafeTensors.Write(Folder.At("models", $"world-model{round}.safetensors"), TensorConversion.ToNamedArrays(model.StateDict()));
         var config = new WorldModelConfig
         {
-            InChannels = Autoencoder.LatentChannels, PatchSize = model.Architecture.PatchSize, Dim = options.Dim, NumLayers = options.Layers, NumHeads = options.Heads,
-            ActionDim = model.Architecture.ActionDim, MaxFrames = options.Window, LatentHeight = rows, LatentWidth = columns, SamplingSteps = options.SamplingSteps,
-            SpatialRotary = RotaryFrequencies.Standard, PreviousFrameInput = options.PreviousFrameInput, PredictChange = options.PredictChange,
+            InChannels = Autoencoder.LatentChannels,
+            PatchSize = model.Architecture.PatchSize,
+            Dim = options.Dim,
+            NumLayers = options.Layers,
+            NumHeads = options.Heads,
+            ActionDim = model.Architecture.ActionDim,
+            MaxFrames = options.Window,
+            LatentHeight = rows,
+            LatentWidth = columns,
+            SamplingSteps = options.SamplingSteps,
+            SpatialRotary = RotaryFrequencies.Standard,
+            PreviousFrameInput = options.PreviousFrameInput,
+            PredictChange = options.PredictChange,
         };
         AtomicFile.WriteText(Folder.At("models", $"world-model{round}.json"), config.ToJson());
         Forget("world-model:");

@@ -30,8 +30,11 @@ public sealed partial class LearningRun
             Seed = _settings.Seed,
             Versions = new()
             {
-                ["engine"] = typeof(LearningRun).Assembly.GetName().Version!.ToString(3), ["dotnet"] = RuntimeInformation.FrameworkDescription,
-                ["libtorch"] = TorchRuntime.Version, ["onnxruntime"] = OnnxRuntimeLibrary.Version, ["mujoco"] = $"{MujocoLibrary.Version / 100}.{MujocoLibrary.Version / 10 % 10}.{MujocoLibrary.Version % 10}",
+                ["engine"] = typeof(LearningRun).Assembly.GetName().Version!.ToString(3),
+                ["dotnet"] = RuntimeInformation.FrameworkDescription,
+                ["libtorch"] = TorchRuntime.Version,
+                ["onnxruntime"] = OnnxRuntimeLibrary.Version,
+                ["mujoco"] = $"{MujocoLibrary.Version / 100}.{MujocoLibrary.Version / 10 % 10}.{MujocoLibrary.Version % 10}",
             },
             Hashes = Hashes(collect),
         };

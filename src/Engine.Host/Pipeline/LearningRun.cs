@@ -137,8 +137,14 @@ public sealed partial class LearningRun : IDisposable
 
     private DreamModels Models(string round, float threshold, bool reward = true) => new()
     {
-        WorldModel = WorldModel("world-model" + round), Autoencoder = Autoencoder, Classifier = Classifier("classifier" + round), Threshold = threshold,
-        Reward = reward ? Reward("classifier" + round, "reward" + round) : null, Encoding = Encoding, Camera = Camera, SamplingSteps = _settings.WorldModel.SamplingSteps,
+        WorldModel = WorldModel("world-model" + round),
+        Autoencoder = Autoencoder,
+        Classifier = Classifier("classifier" + round),
+        Threshold = threshold,
+        Reward = reward ? Reward("classifier" + round, "reward" + round) : null,
+        Encoding = Encoding,
+        Camera = Camera,
+        SamplingSteps = _settings.WorldModel.SamplingSteps,
     };
 
     public void Dispose() => _world?.Dispose();

@@ -231,9 +231,18 @@ public sealed class DreamPpo
 
         return new PpoIteration
         {
-            Iteration = iteration, ImaginedSuccess = rollout.SuccessRate, Episodes = rollout.EpisodeCount, MeanReward = rollout.Rewards.Average(),
-            PolicyLoss = policyLosses.Value, ValueLoss = valueLosses.Value, Entropy = entropies.Value, ApproximateKl = kls.Value,
-            ClipFraction = clips.Value, ExplainedVariance = explained, KlToStart = startKls.Value, FirstRatioError = firstRatioError,
+            Iteration = iteration,
+            ImaginedSuccess = rollout.SuccessRate,
+            Episodes = rollout.EpisodeCount,
+            MeanReward = rollout.Rewards.Average(),
+            PolicyLoss = policyLosses.Value,
+            ValueLoss = valueLosses.Value,
+            Entropy = entropies.Value,
+            ApproximateKl = kls.Value,
+            ClipFraction = clips.Value,
+            ExplainedVariance = explained,
+            KlToStart = startKls.Value,
+            FirstRatioError = firstRatioError,
         };
     }
 

@@ -76,8 +76,14 @@ public static class WorldModelTraining
             throw new ArgumentException("objective independent takes neither previous_frame_input nor predict_change: set both to false, or use teacher_forced.");
         var architecture = new DiffusionTransformerArchitecture
         {
-            InChannels = clips.Channels, Dim = options.Dim, NumLayers = options.Layers, NumHeads = options.Heads, ActionDim = ActionConditioning.Width,
-            MaxFrames = options.Window, PreviousFrameInput = options.PreviousFrameInput, PredictChange = options.PredictChange,
+            InChannels = clips.Channels,
+            Dim = options.Dim,
+            NumLayers = options.Layers,
+            NumHeads = options.Heads,
+            ActionDim = ActionConditioning.Width,
+            MaxFrames = options.Window,
+            PreviousFrameInput = options.PreviousFrameInput,
+            PredictChange = options.PredictChange,
         };
         var model = new DiffusionTransformer(new WeightInitialiser(seed ^ 0x574D), architecture);
         if (start is not null) model.CopyFrom(start);
@@ -86,8 +92,15 @@ public static class WorldModelTraining
         var sampler = new ClipSampler(clips, options.Batch, options.Frames, seed);
         var loop = new TrainingLoop
         {
-            Name = "world model", Model = model, Optimizer = optimizer, Ema = ema, Steps = options.Steps, LearningRate = options.LearningRate,
-            WarmupSteps = 100, CheckpointFolder = checkpoint, CheckpointEvery = 200,
+            Name = "world model",
+            Model = model,
+            Optimizer = optimizer,
+            Ema = ema,
+            Steps = options.Steps,
+            LearningRate = options.LearningRate,
+            WarmupSteps = 100,
+            CheckpointFolder = checkpoint,
+            CheckpointEvery = 200,
         };
         var losses = loop.Run(step => forced ? TeacherForced(model, sampler, options, seed, step) : Independent(model, sampler, seed, step), progress, cancellation);
         ema.CopyTo(model);

@@ -9,9 +9,17 @@ public sealed class TrainingSetTests
 
     private static Episode Make(int length, byte mark, string camera = "front") => new()
     {
-        Instruction = $"episode {mark}", Task = "t", Actor = "play", Seed = 0, Success = false, Terminated = false,
+        Instruction = $"episode {mark}",
+        Task = "t",
+        Actor = "play",
+        Seed = 0,
+        Success = false,
+        Terminated = false,
         Images = new() { [camera] = [.. Enumerable.Range(0, length + 1).SelectMany(t => Enumerable.Repeat((byte)(mark + t), 12))] },
-        States = new float[length + 1, 8], Commands = new float[length + 1, 7], Actions = new float[length, 7], Progress = [],
+        States = new float[length + 1, 8],
+        Commands = new float[length + 1, 7],
+        Actions = new float[length, 7],
+        Progress = [],
     };
 
     /// <summary>Also with episodes that have no steps, at the beginning, in a row and at the end.</summary>

@@ -21,13 +21,23 @@ internal sealed class TinyWorld
         Embodiment = new EmbodimentSpec { StepLimit = [Limit, Limit, Limit, 0.1f, 0.1f, 0.1f], PoseLow = [0, 0, 0, -1, -1, -1], PoseHigh = [1, 1, 1, 1, 1, 1], ControlHz = 5 };
         Contract = new PolicyContract
         {
-            Name = "tiny", Cameras = [Camera], StateNames = ["x", "y", "z", "qw", "qx", "qy", "qz", "gripper"], ActionNames = ["dx", "dy", "dz", "droll", "dpitch", "dyaw", "gripper"],
+            Name = "tiny",
+            Cameras = [Camera],
+            StateNames = ["x", "y", "z", "qw", "qx", "qy", "qz", "gripper"],
+            ActionNames = ["dx", "dy", "dz", "droll", "dpitch", "dyaw", "gripper"],
             ActionStatistics = new NormalisationStatistics
             {
-                Q01 = [-Limit, -Limit, 0, 0, 0, 0, 0], Q99 = [Limit, Limit, 0, 0, 0, 0, 1], Mean = new float[7], Std = [Limit / 2, Limit / 2, 0, 0, 0, 0, 0], Mask = [true, true, true, true, true, true, false],
+                Q01 = [-Limit, -Limit, 0, 0, 0, 0, 0],
+                Q99 = [Limit, Limit, 0, 0, 0, 0, 1],
+                Mean = new float[7],
+                Std = [Limit / 2, Limit / 2, 0, 0, 0, 0, 0],
+                Mask = [true, true, true, true, true, true, false],
             },
             StateStatistics = new NormalisationStatistics { Q01 = [0, 0, 0, 1, 0, 0, 0, 0], Q99 = [1, 1, 0, 1, 0, 0, 0, 1], Mean = new float[8], Std = [0.3f, 0.3f, 0, 0, 0, 0, 0, 0.5f], Mask = [true, true, true, true, true, true, true, false] },
-            Embodiment = Embodiment, Vocabulary = ["go", "right", "left", "the", "red", "blue", "cube"], MaxWords = 4, ActionBins = bins,
+            Embodiment = Embodiment,
+            Vocabulary = ["go", "right", "left", "the", "red", "blue", "cube"],
+            MaxWords = 4,
+            ActionBins = bins,
         };
         Encoding = new PolicyEncoding(Contract);
         var all = new Episode[episodes];
@@ -50,8 +60,16 @@ internal sealed class TinyWorld
 
     public VlaArchitecture Architecture(int horizon = 1) => new()
     {
-        ImageSize = Camera.Height, Tokens = Contract.Vocabulary.Length + 2, MaxWords = Contract.MaxWords, Horizon = horizon, Bins = Contract.ActionBins,
-        Hidden = 32, Dim = 16, Layers = 2, Heads = 2, PrefixTokens = 2,
+        ImageSize = Camera.Height,
+        Tokens = Contract.Vocabulary.Length + 2,
+        MaxWords = Contract.MaxWords,
+        Horizon = horizon,
+        Bins = Contract.ActionBins,
+        Hidden = 32,
+        Dim = 16,
+        Layers = 2,
+        Heads = 2,
+        PrefixTokens = 2,
     };
 
     private Episode Make(int number, int length, int size, ulong seed, Func<PhiloxRandom, int, float>? moveX, Func<int, bool>? success)
@@ -82,8 +100,17 @@ internal sealed class TinyWorld
         bool reached = success?.Invoke(number) ?? command[0] > 0.5f;
         return new Episode
         {
-            Instruction = number % 2 == 0 ? "go the red cube" : "go the blue cube", Task = "tiny", Actor = "play", Seed = (ulong)number, Success = reached, Terminated = reached,
-            Images = new() { [CameraName] = images }, States = states, Commands = commands, Actions = actions, Progress = new float[length + 1],
+            Instruction = number % 2 == 0 ? "go the red cube" : "go the blue cube",
+            Task = "tiny",
+            Actor = "play",
+            Seed = (ulong)number,
+            Success = reached,
+            Terminated = reached,
+            Images = new() { [CameraName] = images },
+            States = states,
+            Commands = commands,
+            Actions = actions,
+            Progress = new float[length + 1],
         };
     }
 

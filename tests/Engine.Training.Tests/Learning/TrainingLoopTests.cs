@@ -117,7 +117,12 @@ public sealed class TrainingLoopTests : IDisposable
 
     private static TrainingLoop Loop(int steps, string? folder) => new()
     {
-        Name = "test", Model = Layer, Optimizer = new AdamW(Layer.Parameters(), 1e-3), Steps = steps, LearningRate = 1e-3, CheckpointFolder = folder,
+        Name = "test",
+        Model = Layer,
+        Optimizer = new AdamW(Layer.Parameters(), 1e-3),
+        Steps = steps,
+        LearningRate = 1e-3,
+        CheckpointFolder = folder,
     };
 
     private static Tensor Zero() => Layer.Forward(Tensor.Ones(1, 2)).Sum();

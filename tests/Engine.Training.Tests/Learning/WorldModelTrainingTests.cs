@@ -9,8 +9,17 @@ public sealed class WorldModelTrainingTests
 {
     private static WorldModelTraining.Options Small(string objective, int steps) => new()
     {
-        Objective = objective, Steps = steps, Batch = 8, Frames = 4, Dim = 16, Layers = 1, Heads = 2, Window = 3, LearningRate = 4e-3,
-        PreviousFrameInput = objective == "teacher_forced", PredictChange = objective == "teacher_forced",
+        Objective = objective,
+        Steps = steps,
+        Batch = 8,
+        Frames = 4,
+        Dim = 16,
+        Layers = 1,
+        Heads = 2,
+        Window = 3,
+        LearningRate = 4e-3,
+        PreviousFrameInput = objective == "teacher_forced",
+        PredictChange = objective == "teacher_forced",
     };
 
     [Theory]

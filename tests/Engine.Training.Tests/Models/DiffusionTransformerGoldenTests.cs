@@ -107,9 +107,14 @@ public sealed class DiffusionTransformerGoldenTests
         var c = config.RootElement.TryGetProperty("model", out var inner) && inner.ValueKind == JsonValueKind.Object ? inner : config.RootElement;
         var network = new DiffusionTransformer(new WeightInitialiser(1), new DiffusionTransformerArchitecture
         {
-            InChannels = c.GetProperty("in_channels").GetInt32(), PatchSize = c.GetProperty("patch_size").GetInt32(), Dim = c.GetProperty("dim").GetInt32(),
-            NumLayers = c.GetProperty("num_layers").GetInt32(), NumHeads = c.GetProperty("num_heads").GetInt32(), ActionDim = c.GetProperty("action_dim").GetInt32(),
-            MaxFrames = c.GetProperty("max_frames").GetInt32(), SpatialRotary = rotary,
+            InChannels = c.GetProperty("in_channels").GetInt32(),
+            PatchSize = c.GetProperty("patch_size").GetInt32(),
+            Dim = c.GetProperty("dim").GetInt32(),
+            NumLayers = c.GetProperty("num_layers").GetInt32(),
+            NumHeads = c.GetProperty("num_heads").GetInt32(),
+            ActionDim = c.GetProperty("action_dim").GetInt32(),
+            MaxFrames = c.GetProperty("max_frames").GetInt32(),
+            SpatialRotary = rotary,
         });
         using var scope = new TensorScope();
         network.LoadStateDict(TensorConversion.ToTensors(Npz.Read(Golden.Path($"{model}_weights.npz"))));

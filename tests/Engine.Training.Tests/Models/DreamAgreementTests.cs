@@ -105,9 +105,19 @@ public sealed class DreamAgreementTests
         var a = model.Architecture;
         using var weights = WorldModelWeights.Load(TensorConversion.ToNamedArrays(model.StateDict()), new WorldModelConfig
         {
-            InChannels = Channels, PatchSize = a.PatchSize, Dim = a.Dim, NumLayers = a.NumLayers, NumHeads = a.NumHeads, ActionDim = Actions, MaxFrames = Window,
-            LatentHeight = Rows, LatentWidth = Columns, SamplingSteps = samplingSteps, SpatialRotary = RotaryFrequencies.Standard,
-            PreviousFrameInput = a.PreviousFrameInput, PredictChange = a.PredictChange,
+            InChannels = Channels,
+            PatchSize = a.PatchSize,
+            Dim = a.Dim,
+            NumLayers = a.NumLayers,
+            NumHeads = a.NumHeads,
+            ActionDim = Actions,
+            MaxFrames = Window,
+            LatentHeight = Rows,
+            LatentWidth = Columns,
+            SamplingSteps = samplingSteps,
+            SpatialRotary = RotaryFrequencies.Standard,
+            PreviousFrameInput = a.PreviousFrameInput,
+            PredictChange = a.PredictChange,
         });
         using var dream = new DreamState(weights, 2, DreamMode.Streaming, samplingSteps);
         var frames = new float[Frames * FrameNumbers];
@@ -133,8 +143,14 @@ public sealed class DreamAgreementTests
         var init = new WeightInitialiser(11);
         var model = new DiffusionTransformer(init, new DiffusionTransformerArchitecture
         {
-            InChannels = Channels, Dim = 32, NumLayers = 2, NumHeads = 2, ActionDim = Actions, MaxFrames = Window,
-            PreviousFrameInput = previousFrameInput, PredictChange = predictChange,
+            InChannels = Channels,
+            Dim = 32,
+            NumLayers = 2,
+            NumHeads = 2,
+            ActionDim = Actions,
+            MaxFrames = Window,
+            PreviousFrameInput = previousFrameInput,
+            PredictChange = predictChange,
         });
         using var scope = new TensorScope();
         using var noGrad = new NoGrad();

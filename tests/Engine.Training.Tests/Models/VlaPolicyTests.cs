@@ -13,7 +13,18 @@ public sealed class VlaPolicyTests
 {
     private static VlaArchitecture Small(int horizon = 2, int bins = 32) => new()
     {
-        ImageSize = 16, Tokens = 9, MaxWords = 4, StateWidth = 3, ActionWidth = 3, Horizon = horizon, Bins = bins, Hidden = 32, Dim = 32, Layers = 2, Heads = 2, PrefixTokens = 3,
+        ImageSize = 16,
+        Tokens = 9,
+        MaxWords = 4,
+        StateWidth = 3,
+        ActionWidth = 3,
+        Horizon = horizon,
+        Bins = bins,
+        Hidden = 32,
+        Dim = 32,
+        Layers = 2,
+        Heads = 2,
+        PrefixTokens = 3,
     };
 
     [Fact]

@@ -14,8 +14,22 @@ public sealed class DreamPpoTests
 
     private static PpoOptions Options(int iterations, double learningRate = 4e-3, double klWeight = 0) => new()
     {
-        Iterations = iterations, CriticWarmup = 1, Environments = 24, RolloutSteps = 8, Gamma = 0, Lambda = 0, Epochs = 2, Minibatch = 96, PolicyLearningRate = learningRate,
-        CriticLearningRate = 1e-3, KlWeight = klWeight, TargetKl = 1, ShapingWeight = 0, SuccessReward = 0, RewardWeight = 1, CheckEvery = 0,
+        Iterations = iterations,
+        CriticWarmup = 1,
+        Environments = 24,
+        RolloutSteps = 8,
+        Gamma = 0,
+        Lambda = 0,
+        Epochs = 2,
+        Minibatch = 96,
+        PolicyLearningRate = learningRate,
+        CriticLearningRate = 1e-3,
+        KlWeight = klWeight,
+        TargetKl = 1,
+        ShapingWeight = 0,
+        SuccessReward = 0,
+        RewardWeight = 1,
+        CheckEvery = 0,
     };
 
     [Fact]

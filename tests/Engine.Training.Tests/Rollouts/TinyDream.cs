@@ -26,7 +26,13 @@ internal sealed class TinyDream : IDisposable
         _weights = MakeWorldModel(world.Camera);
         Models = new DreamModels
         {
-            WorldModel = _weights, Autoencoder = Autoencoder, Classifier = classifier, Threshold = threshold, Encoding = world.Encoding, Camera = world.Camera, SamplingSteps = 1,
+            WorldModel = _weights,
+            Autoencoder = Autoencoder,
+            Classifier = classifier,
+            Threshold = threshold,
+            Encoding = world.Encoding,
+            Camera = world.Camera,
+            SamplingSteps = 1,
             Reward = aimed ? Aimed(classifier, world.Embodiment) : RewardTraining.Create(classifier, world.Embodiment, new RewardTraining.Options { Hidden = 16 }, 5),
         };
     }
@@ -50,7 +56,14 @@ internal sealed class TinyDream : IDisposable
         var init = new WeightInitialiser(9);
         using var model = new DiffusionTransformer(init, new DiffusionTransformerArchitecture
         {
-            InChannels = 4, Dim = 16, NumLayers = 1, NumHeads = 2, ActionDim = ActionConditioning.Width, MaxFrames = 3, PreviousFrameInput = true, PredictChange = true,
+            InChannels = 4,
+            Dim = 16,
+            NumLayers = 1,
+            NumHeads = 2,
+            ActionDim = ActionConditioning.Width,
+            MaxFrames = 3,
+            PreviousFrameInput = true,
+            PredictChange = true,
         });
         using (new TensorScope())
         using (new NoGrad())
@@ -60,8 +73,19 @@ internal sealed class TinyDream : IDisposable
 
         return WorldModelWeights.Load(TensorConversion.ToNamedArrays(model.StateDict()), new WorldModelConfig
         {
-            InChannels = 4, PatchSize = 2, Dim = 16, NumLayers = 1, NumHeads = 2, ActionDim = ActionConditioning.Width, MaxFrames = 3,
-            LatentHeight = camera.Height / 8, LatentWidth = camera.Width / 8, SamplingSteps = 1, SpatialRotary = RotaryFrequencies.Standard, PreviousFrameInput = true, PredictChange = true,
+            InChannels = 4,
+            PatchSize = 2,
+            Dim = 16,
+            NumLayers = 1,
+            NumHeads = 2,
+            ActionDim = ActionConditioning.Width,
+            MaxFrames = 3,
+            LatentHeight = camera.Height / 8,
+            LatentWidth = camera.Width / 8,
+            SamplingSteps = 1,
+            SpatialRotary = RotaryFrequencies.Standard,
+            PreviousFrameInput = true,
+            PredictChange = true,
         });
     }
 
