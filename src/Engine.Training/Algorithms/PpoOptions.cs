@@ -4,7 +4,7 @@ namespace Engine.Training.Algorithms;
 public sealed class PpoOptions
 {
     /// <summary>Policy updates, after <see cref="CriticWarmup"/>.</summary>
-    public int Iterations { get; set; } = 40;
+    public int Iterations { get; set; } = 24;
 
     /// <summary>Iterations that train the critic only.</summary>
     public int CriticWarmup { get; set; } = 4;
@@ -54,7 +54,7 @@ public sealed class PpoOptions
     public bool BootstrapAtLimit { get; set; }
 
     /// <summary>Updates between checks in the real simulator; 0 for none.</summary>
-    public int CheckEvery { get; set; } = 10;
+    public int CheckEvery { get; set; } = 6;
 
     public double Temperature { get; set; } = 1;
 }
