@@ -80,6 +80,11 @@ static int64_t divergences(const mjData* data) {
            data->warning[mjWARN_BADCTRL].number;
 }
 
+// A full buffer drops contacts silently: bodies would sink into each other.
+static int64_t overflows(const mjData* data) {
+    return (int64_t)data->warning[mjWARN_CONTACTFULL].number + data->warning[mjWARN_CNSTRFULL].number;
+}
+
 static int32_t usable(const eng_mj_data* data) {
     if (data == nullptr) {
         return fail(ENG_MJ_EARGUMENT, "data is null");
@@ -297,7 +302,7 @@ int32_t eng_mj_data_step(eng_mj_data* data, int32_t steps) {
             return fail(ENG_MJ_EARGUMENT, "ctrl[%d] is not finite", i);
         }
     }
-    int64_t before = divergences(data->data);
+    int64_t before = divergences(data->data), full = overflows(data->data);
     {
         ENG_MJ_GUARD(data->failed = true)
         for (int32_t i = 0; i < steps; i++) {
@@ -308,6 +313,10 @@ int32_t eng_mj_data_step(eng_mj_data* data, int32_t steps) {
     if (divergences(data->data) != before) {
         data->failed = true;  // MuJoCo has reset the state on its own: it is no longer the caller's episode
         return fail(ENG_MJ_EUNSTABLE, "the simulation diverged at %.3f s: reset it", data->data->time);
+    }
+    if (overflows(data->data) != full) {
+        data->failed = true;
+        return fail(ENG_MJ_EMUJOCO, "more contacts or constraints than the model's nconmax or njmax: raise them in its text");
     }
     return ENG_MJ_OK;
 }

@@ -4,7 +4,7 @@ using Engine.Simulation.Interop;
 namespace Engine.Simulation.MuJoCo;
 
 /// <summary>
-/// Draws simulations off-screen (EGL without a surface, or OSMesa). Holds one GL context, bound to the thread that made it:
+/// Draws simulations off-screen: EGL without a surface, or OSMesa where there is no EGL (<c>ENGINE_GL</c> forces one). Holds one GL context, bound to the thread that made it:
 /// drawing and disposing happen there. It draws data of any model with the same textures as the one it was made for.
 /// </summary>
 public sealed unsafe class MujocoRenderer : IDisposable
@@ -19,9 +19,12 @@ public sealed unsafe class MujocoRenderer : IDisposable
     /// <exception cref="MujocoException">No off-screen GL; the message says what to install.</exception>
     public MujocoRenderer(MujocoModel model, int maxHeight, int maxWidth, int supersample)
     {
-        MujocoLibrary.Check(MujocoNative.GlSelect(0, out _));
+        Backend = Select();
         MujocoLibrary.Check(MujocoNative.RendererCreate(model.Handle, maxHeight, maxWidth, supersample, out _handle));
     }
+
+    /// <summary>How off-screen pictures are drawn in this process: <c>EGL</c> or <c>OSMesa</c>.</summary>
+    public string Backend { get; }
 
     /// <summary>GL renderer and version in words.</summary>
     public string Description
@@ -61,4 +64,18 @@ public sealed unsafe class MujocoRenderer : IDisposable
     public void Dispose() => _handle.Dispose();
 
     private static readonly SceneLook Plain = new();
+
+    private static string Select()
+    {
+        string? wanted = Environment.GetEnvironmentVariable("ENGINE_GL");
+        int backend = wanted switch
+        {
+            null or "" or "auto" => 0,
+            "egl" => 1,
+            "osmesa" => 2,
+            _ => throw new ArgumentException($"ENGINE_GL is '{wanted}'; possible are auto, egl and osmesa."),
+        };
+        MujocoLibrary.Check(MujocoNative.GlSelect(backend, out int selected));
+        return selected == 1 ? "EGL" : "OSMesa";
+    }
 }

@@ -14,7 +14,7 @@ internal sealed class ArmController
     /// <summary>Physics steps per tick (500 Hz over 100 Hz).</summary>
     public const int StepsPerTick = 5;
 
-    private const double TickSeconds = 0.01, Damping = 1e-4, Open = 0.04, Closed = -0.01;
+    private const double TickSeconds = 0.01, JointSpeed = 2.5, Damping = 1e-4, Open = 0.04, Closed = -0.01;
     private readonly double[] _joints = new double[PandaChain.Joints];
     private readonly double[] _previous = new double[PandaChain.Joints];
     private readonly double[] _position = new double[3];
@@ -29,8 +29,8 @@ internal sealed class ArmController
         PandaChain.Home.CopyTo(_joints, 0);
         SetTarget(command);
         double error = double.MaxValue;
-        for (int i = 0; i < 200 && error > 1e-9; i++) error = PandaChain.InverseStep(_joints, _position, _quaternion, Damping);
-        if (error > 1e-5)
+        for (int i = 0; i < 200 && error > 1e-5; i++) error = PandaChain.InverseStep(_joints, _position, _quaternion, Damping, largestTurn: 0.2);
+        if (error > 1e-3)
             throw new InvalidOperationException($"The arm cannot reach {command[0]:F3}, {command[1]:F3}, {command[2]:F3} m (error {error:E1}).");
         _joints.CopyTo(_previous, 0);
         _finger = Open;
@@ -45,7 +45,7 @@ internal sealed class ArmController
     {
         SetTarget(pose);
         _joints.CopyTo(_previous, 0);
-        PandaChain.InverseStep(_joints, _position, _quaternion, Damping);
+        PandaChain.InverseStep(_joints, _position, _quaternion, Damping, JointSpeed * TickSeconds);
         // The fingers take a tenth of a second from end to end: a snap would knock the object away.
         double want = pose[6] > 0.5f ? Open : Closed, rate = (Open - Closed) / 10;
         _finger += Math.Clamp(want - _finger, -rate, rate);

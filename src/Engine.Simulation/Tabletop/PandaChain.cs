@@ -13,7 +13,7 @@ public static class PandaChain
     public const double FingertipOffset = 0.1034;
 
     /// <summary>Where the arm's base stands (m).</summary>
-    public static readonly double[] Base = [-0.47, 0, 0];
+    public static readonly double[] Base = [-0.53, 0, 0];
 
     /// <summary>A comfortable posture from which inverse kinematics starts.</summary>
     public static readonly double[] Home = [0, 0.1, 0, -2.2, 0, 2.3, Math.PI / 4];
@@ -89,11 +89,19 @@ public static class PandaChain
     }
 
     /// <summary>
-    /// One step of damped least squares towards a pose: <c>q += Jᵀ (J Jᵀ + λ I)⁻¹ e</c>, joints kept in their ranges.
+    /// One step of damped least squares towards a pose, <c>q += h + Jᵀ (J Jᵀ + λ I)⁻¹ (e − J h)</c>, where h pulls the joint that is
+    /// left over towards <see cref="Home"/>, so that the arm keeps one posture whatever way it came. Joints stay in their ranges.
     /// Returns the error before the step: distance (m) plus angle (rad).
     /// </summary>
-    public static double InverseStep(Span<double> joints, ReadOnlySpan<double> targetPosition, ReadOnlySpan<double> targetQuaternion, double damping)
+    /// <param name="joints">Joint angles [7], changed in place.</param>
+    /// <param name="targetPosition">Wanted position [3].</param>
+    /// <param name="targetQuaternion">Wanted orientation w, x, y, z [4].</param>
+    /// <param name="damping">λ.</param>
+    /// <param name="largestTurn">No joint turns by more than this (rad).</param>
+    public static double InverseStep(
+        Span<double> joints, ReadOnlySpan<double> targetPosition, ReadOnlySpan<double> targetQuaternion, double damping, double largestTurn)
     {
+        const double posture = 0.05;
         Span<double> position = stackalloc double[3], quaternion = stackalloc double[4], jacobian = stackalloc double[6 * Joints];
         Forward(joints, position, quaternion, jacobian);
         Span<double> error = stackalloc double[6];
@@ -102,7 +110,8 @@ public static class PandaChain
         double size = Math.Sqrt(error[0] * error[0] + error[1] * error[1] + error[2] * error[2])
             + Math.Sqrt(error[3] * error[3] + error[4] * error[4] + error[5] * error[5]);
 
-        Span<double> system = stackalloc double[6 * 7];
+        Span<double> homing = stackalloc double[Joints], system = stackalloc double[6 * 7];
+        for (int c = 0; c < Joints; c++) homing[c] = posture * (Home[c] - joints[c]);
         for (int i = 0; i < 6; i++)
         {
             for (int k = 0; k < 6; k++)
@@ -113,7 +122,9 @@ public static class PandaChain
             }
 
             system[i * 7 + i] += damping;
-            system[i * 7 + 6] = error[i];
+            double towards = error[i];
+            for (int c = 0; c < Joints; c++) towards -= jacobian[i * Joints + c] * homing[c];
+            system[i * 7 + 6] = towards;
         }
 
         for (int i = 0; i < 6; i++)
@@ -130,9 +141,9 @@ public static class PandaChain
 
         for (int c = 0; c < Joints; c++)
         {
-            double sum = 0;
-            for (int r = 0; r < 6; r++) sum += jacobian[r * Joints + c] * system[r * 7 + 6];
-            joints[c] = Math.Clamp(joints[c] + sum, Links[c].Low, Links[c].High);
+            double turn = homing[c];
+            for (int r = 0; r < 6; r++) turn += jacobian[r * Joints + c] * system[r * 7 + 6];
+            joints[c] = Math.Clamp(joints[c] + Math.Clamp(turn, -largestTurn, largestTurn), Links[c].Low, Links[c].High);
         }
 
         return size;

@@ -27,8 +27,8 @@ public static class TabletopEmbodiment
     public static EmbodimentSpec Spec { get; } = new()
     {
         StepLimit = [StepMetres, StepMetres, StepMetres, StepRadians, StepRadians, StepRadians],
-        PoseLow = [-0.16f, -0.20f, LowestTip, -0.3f, -0.3f, -0.9f],
-        PoseHigh = [0.16f, 0.20f, 0.216f, 0.3f, 0.3f, 0.9f],
+        PoseLow = [-0.16f, -0.20f, LowestTip, -0.2f, -0.2f, -0.8f],
+        PoseHigh = [0.16f, 0.20f, 0.216f, 0.2f, 0.2f, 0.8f],
         ControlHz = ControlHz,
     };
 }

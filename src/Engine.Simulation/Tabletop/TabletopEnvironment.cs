@@ -8,7 +8,7 @@ namespace Engine.Simulation.Tabletop;
 /// set of threads, each with a GL context of its own. An episode is a pure function of its <see cref="EpisodeSpec"/> and the actions.
 /// </summary>
 /// <remarks>
-/// Frame: x towards the front camera, y to the right in its picture, z up from the table's surface; the arm stands at x = −0.47 m.
+/// Frame: x towards the front camera, y to the right in its picture, z up from the table's surface; the arm stands at x = −0.53 m.
 /// Cameras: <c>front</c> looks back at the arm from above; <c>wrist</c> is on the hand.
 /// </remarks>
 public sealed class TabletopEnvironment : IVectorEnvironment
