@@ -58,6 +58,8 @@ public static class RunReport
             report.Chart(curve);
             report.Chart(new LineChart("PPO diagnostics", "iteration", "").Line("KL to the cloned policy", updates, [.. online.Iterations.Select(i => i.KlToStart)])
                 .Line("clip fraction", updates, [.. online.Iterations.Select(i => i.ClipFraction)]).Line("explained variance", updates, [.. online.Iterations.Select(i => Math.Max(-1, i.ExplainedVariance))]));
+            if (online.KeptIteration == 0)
+                report.Callout("No checked policy was better on the check seeds than the cloned one, so the policy named online is the cloned one.", true);
             report.Paragraph($"Kept: the policy after {online.KeptIteration} updates, the best on the check seeds ({Percent(online.KeptCheck)}), which are not those of the comparison above.");
         }
         else
@@ -88,6 +90,7 @@ public static class RunReport
         output.WriteLine();
         foreach (var (policy, variations) in summary.Policies)
             output.WriteLine($"{policy,-8} " + string.Join("   ", variations.Select(v => $"{v.Key} {Percent(v.Value.Success)}")));
+        if (run.TrainOnline() is { Ran: true, KeptIteration: 0 }) output.WriteLine("PPO in the dream: no checked policy beat the cloned one, which was kept");
         foreach (var (pair, variations) in summary.Paired)
             output.WriteLine($"{pair}: " + string.Join("   ", variations.Select(v => string.Create(CultureInfo.InvariantCulture, $"{v.Key} {v.Value.Difference:+0.000;-0.000} [{v.Value.Low:+0.000;-0.000}, {v.Value.High:+0.000;-0.000}]"))));
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"served over WebSocket: p50 {summary.Serve.P50Ms:F2} ms, p99 {summary.Serve.P99Ms:F2} ms a round trip"));

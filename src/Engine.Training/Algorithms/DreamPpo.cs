@@ -10,7 +10,7 @@ namespace Engine.Training.Algorithms;
 /// <summary>
 /// Proximal policy optimisation (Schulman et al., arXiv 1707.06347) with generalised advantage estimation (arXiv 1506.02438) in
 /// imagined episodes. Reward of a step: <c>success·1[predicted success] + shaping·(γΦ′ − Φ) + weight·r̂</c>, Φ the success
-/// probability (0 after the end), r̂ the learnt dense reward. The actor's loss is the clipped surrogate on normalised advantages plus
+/// probability (0 after a success), r̂ the learnt dense reward. The actor's loss is the clipped surrogate on normalised advantages plus
 /// a divergence to the starting policy; the critic has a trunk of its own, started from the policy's.
 /// Environments end and are reset one by one inside a rollout.
 /// </summary>
