@@ -50,4 +50,7 @@ internal unsafe interface ILanes<TVector>
     static abstract float Sum(TVector value);
 
     static abstract float MaxAcross(TVector value);
+
+    /// <summary>Transposes a square of Count × Count numbers; source and destination must not overlap.</summary>
+    static abstract void Transpose(float* from, nint fromStride, float* to, nint toStride);
 }

@@ -70,4 +70,25 @@ internal readonly unsafe struct Lanes256 : ILanes<Vector256<float>>
         half = Vector128.Max(half, Vector128.Shuffle(half, Vector128.Create(2, 3, 0, 1)));
         return MathF.Max(half[0], half[1]);
     }
+
+    /// <summary>Eight by eight in three rounds: neighbouring rows, pairs of rows, halves of registers.</summary>
+    public static void Transpose(float* from, nint fromStride, float* to, nint toStride)
+    {
+        Vector256<float> r0 = Vector256.Load(from), r1 = Vector256.Load(from + fromStride), r2 = Vector256.Load(from + 2 * fromStride), r3 = Vector256.Load(from + 3 * fromStride);
+        Vector256<float> r4 = Vector256.Load(from + 4 * fromStride), r5 = Vector256.Load(from + 5 * fromStride), r6 = Vector256.Load(from + 6 * fromStride), r7 = Vector256.Load(from + 7 * fromStride);
+        Vector256<double> a0 = Avx.UnpackLow(r0, r1).AsDouble(), a1 = Avx.UnpackHigh(r0, r1).AsDouble();
+        Vector256<double> a2 = Avx.UnpackLow(r2, r3).AsDouble(), a3 = Avx.UnpackHigh(r2, r3).AsDouble();
+        Vector256<double> a4 = Avx.UnpackLow(r4, r5).AsDouble(), a5 = Avx.UnpackHigh(r4, r5).AsDouble();
+        Vector256<double> a6 = Avx.UnpackLow(r6, r7).AsDouble(), a7 = Avx.UnpackHigh(r6, r7).AsDouble();
+        Vector256<double> b0 = Avx.UnpackLow(a0, a2), b1 = Avx.UnpackHigh(a0, a2), b2 = Avx.UnpackLow(a1, a3), b3 = Avx.UnpackHigh(a1, a3);
+        Vector256<double> b4 = Avx.UnpackLow(a4, a6), b5 = Avx.UnpackHigh(a4, a6), b6 = Avx.UnpackLow(a5, a7), b7 = Avx.UnpackHigh(a5, a7);
+        Avx.Permute2x128(b0, b4, 0x20).AsSingle().Store(to);
+        Avx.Permute2x128(b0, b4, 0x31).AsSingle().Store(to + 4 * toStride);
+        Avx.Permute2x128(b1, b5, 0x20).AsSingle().Store(to + toStride);
+        Avx.Permute2x128(b1, b5, 0x31).AsSingle().Store(to + 5 * toStride);
+        Avx.Permute2x128(b2, b6, 0x20).AsSingle().Store(to + 2 * toStride);
+        Avx.Permute2x128(b2, b6, 0x31).AsSingle().Store(to + 6 * toStride);
+        Avx.Permute2x128(b3, b7, 0x20).AsSingle().Store(to + 3 * toStride);
+        Avx.Permute2x128(b3, b7, 0x31).AsSingle().Store(to + 7 * toStride);
+    }
 }

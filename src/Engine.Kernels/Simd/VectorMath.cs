@@ -33,6 +33,25 @@ internal static class VectorMath<TVector, TLanes>
         return TLanes.AddExponent(TLanes.Add(p, TLanes.Create(1f)), shifted);
     }
 
+    /// <summary>
+    /// 2^x for x in [−124, 127.49]; arguments beyond are clamped to that range. The rest x − n in [−½, ½] is exact; Cephes' polynomial of degree 6.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Exp2(TVector x)
+    {
+        var magic = TLanes.Create(12582912f);
+        x = TLanes.Max(TLanes.Min(x, TLanes.Create(127.49f)), TLanes.Create(-124f));
+        var shifted = TLanes.Add(x, magic);
+        var r = TLanes.Subtract(x, TLanes.Subtract(shifted, magic));
+        var p = TLanes.MultiplyAdd(TLanes.Create(1.535336188319500e-4f), r, TLanes.Create(1.339887440266574e-3f));
+        p = TLanes.MultiplyAdd(p, r, TLanes.Create(9.618437357674640e-3f));
+        p = TLanes.MultiplyAdd(p, r, TLanes.Create(5.550332471162809e-2f));
+        p = TLanes.MultiplyAdd(p, r, TLanes.Create(2.402264791363012e-1f));
+        p = TLanes.MultiplyAdd(p, r, TLanes.Create(6.931472028550421e-1f));
+        p = TLanes.MultiplyAdd(p, r, TLanes.Create(1f));
+        return TLanes.AddExponent(p, shifted);
+    }
+
     /// <summary>tanh x: an odd polynomial below 0.625, 1 − 2/(e^2x + 1) above (Cephes).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Tanh(TVector x)
@@ -62,9 +81,9 @@ internal static class VectorMath<TVector, TLanes>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Gelu(TVector x)
     {
-        // −2√(2/π) and −2√(2/π)·0.044715.
-        var inner = TLanes.MultiplyAdd(TLanes.Multiply(x, x), TLanes.Create(-0.0713548162726f), TLanes.Create(-1.5957691216057308f));
-        var e = Exp(TLanes.Multiply(inner, x));
+        // e^(−2√(2/π)(x + 0.044715x³)) as a power of two: −2√(2/π)·log₂e and that times 0.044715.
+        var inner = TLanes.MultiplyAdd(TLanes.Multiply(x, x), TLanes.Create(-0.10294324f), TLanes.Create(-2.3022082f));
+        var e = Exp2(TLanes.Multiply(inner, x));
         return TLanes.Divide(x, TLanes.Add(TLanes.Create(1f), e));
     }
 }

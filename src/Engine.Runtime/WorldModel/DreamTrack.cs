@@ -8,7 +8,7 @@ internal sealed class DreamTrack(WorldModelConfig config, int window) : IDisposa
     // The window, the frame being made, and the one before the window that its first frame may be shown.
     private readonly int _capacity = window + 1;
 
-    public KeyValueCache Cache { get; } = new(config.NumLayers, window, config.Tokens, config.Dim);
+    public KeyValueCache Cache { get; } = new(config, window);
 
     /// <summary>Ring of clean latents: frame f stands at f mod capacity.</summary>
     public NativeBuffer<float> Latents { get; } = new((window + 1) * config.FrameNumbers);

@@ -1,17 +1,26 @@
 using Engine.Kernels.Memory;
+using Engine.Kernels.Ops.TemporalAttention;
 
 namespace Engine.Runtime.WorldModel;
 
 /// <summary>
-/// Temporal keys (rotated) and values of one environment: for each layer a ring of frames [slots, tokens, dim].
+/// Temporal keys (rotated) and values of one environment: for each layer a ring of frames, laid out as the temporal attention wants them.
 /// The frame at position p stands in slot p mod slots.
 /// </summary>
-internal sealed class KeyValueCache(int layers, int slots, int tokens, int dim) : IDisposable
+internal sealed class KeyValueCache : IDisposable
 {
-    private readonly NativeBuffer<float> _keys = new(checked(layers * slots * tokens * dim)), _values = new(checked(layers * slots * tokens * dim));
-    private readonly int _layerLength = slots * tokens * dim;
+    private readonly NativeBuffer<float> _keys, _values;
+    private readonly int _layerLength;
 
-    public int Slots => slots;
+    public KeyValueCache(WorldModelConfig config, int slots)
+    {
+        Slots = slots;
+        _layerLength = checked(slots * TemporalAttention.SlotLength(config.Tokens, config.NumHeads, config.Dim / config.NumHeads));
+        _keys = new NativeBuffer<float>(checked(config.NumLayers * _layerLength));
+        _values = new NativeBuffer<float>(checked(config.NumLayers * _layerLength));
+    }
+
+    public int Slots { get; }
 
     public long Numbers => _keys.Length;
 

@@ -23,7 +23,7 @@ public sealed class WorldModelForward : IParallelJob, IDisposable
         _weights = weights;
         _pool = pool ?? WorkerPool.Shared;
         WorldModelConfig config = weights.Config;
-        _cache = new KeyValueCache(config.NumLayers, frames, config.Tokens, config.Dim);
+        _cache = new KeyValueCache(config, frames);
         _pass = new FramePass(weights, new FrameGeometry(config, frames), frames, frames, _pool.Threads);
     }
 

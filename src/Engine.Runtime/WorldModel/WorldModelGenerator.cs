@@ -41,7 +41,7 @@ public sealed class WorldModelGenerator : IParallelJob, IDisposable
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(_window, nameof(window));
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(horizon);
         _ladder = weights.Schedule.Ladder(_steps);
-        _cache = new KeyValueCache(_config.NumLayers, _window, _config.Tokens, _config.Dim);
+        _cache = new KeyValueCache(_config, _window);
         _pass = new FramePass(weights, new FrameGeometry(_config, _window), _window, _window, _pool.Threads);
         _velocity = new NativeBuffer<float>(_config.FrameNumbers);
         _levels = new int[_window];

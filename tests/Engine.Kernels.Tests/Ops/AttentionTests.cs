@@ -87,24 +87,28 @@ public class AttentionTests
     [InlineData(16, 4, 32, 4)]
     [InlineData(6, 3, 24, 20)]
     [InlineData(4, 2, 64, 17)]
+    [InlineData(33, 2, 32, 6)]
+    [InlineData(64, 2, 64, 3)]
     public void Temporal_variants_agree_with_plain_causal_attention(int tokens, int heads, int width, int frames)
     {
         int dim = heads * width, slots = frames + 2;
         RotaryTable table = RotaryTable.Create(RotaryFrequencies.Standard, width, frames + 10);
-        Guarded keys = new(slots * tokens * dim), values = new(slots * tokens * dim);
+        int length = slots * TemporalAttention.SlotLength(tokens, heads, width);
         var order = new int[frames];
         Guarded[] qkv = [.. Enumerable.Range(0, frames).Select(frame => Guarded.Normal(tokens * 3 * dim, (uint)frame))];
-        for (int frame = 0; frame < frames; frame++)
-        {
-            // Slots in another order than time, positions shifted: neither may matter.
-            order[frame] = slots - 1 - frame;
-            TemporalAttention.Append(qkv[frame].Span, tokens, heads, 0, tokens, table, frame + 7, order[frame], keys.Span, values.Span);
-        }
-
-        keys.AssertIntact();
-        values.AssertIntact();
         foreach (KernelVariant variant in Guarded.Variants)
         {
+            Guarded keys = new(length), values = new(length);
+            for (int frame = 0; frame < frames; frame++)
+            {
+                // Slots in another order than time, positions shifted, tokens in two parts: none may matter.
+                order[frame] = slots - 1 - frame;
+                TemporalAttention.Append(variant, qkv[frame].Span, tokens, heads, tokens / 3, tokens, table, frame + 7, order[frame], keys.Span, values.Span);
+                TemporalAttention.Append(variant, qkv[frame].Span, tokens, heads, 0, tokens / 3, table, frame + 7, order[frame], keys.Span, values.Span);
+            }
+
+            keys.AssertIntact();
+            values.AssertIntact();
             for (int frame = 0; frame < frames; frame++)
             {
                 Guarded y = new(tokens * dim), parts = new(tokens * dim);
@@ -123,7 +127,7 @@ public class AttentionTests
     public void Wrong_arguments_are_named()
     {
         RotaryTable table = RotaryTable.Create(RotaryFrequencies.Standard, 8, 4);
-        float[] qkv = new float[4 * 24], output = new float[4 * 8], scratch = new float[SpatialAttention.ScratchLength(4, 8)];
+        float[] qkv = new float[4 * 24], output = new float[16 * 8], scratch = new float[SpatialAttention.ScratchLength(4, 8)];
         Assert.Contains("scratch", Assert.Throws<ArgumentException>(() => SpatialAttention.Apply(qkv, 4, 1, table, 0, 4, output, scratch.AsSpan(1))).Message, StringComparison.Ordinal);
         Assert.Contains("positions", Assert.Throws<ArgumentException>(() => SpatialAttention.Apply(qkv, 2, 1, table, 0, 2, output, scratch)).Message, StringComparison.Ordinal);
         Assert.Contains("position", Assert.Throws<ArgumentException>(() => TemporalAttention.Append(qkv, 4, 1, 0, 4, table, 4, 0, output, output)).Message, StringComparison.Ordinal);

@@ -30,26 +30,22 @@ public static unsafe partial class Softmax
         for (int i = 0; i < left; i++) x[whole + i] = rest[i] * factor;
     }
 
-    /// <summary>
-    /// Replaces padded scores by e^(x − max) and returns their sum. <paramref name="padded"/> is a multiple of the lane count; scores from
-    /// <paramref name="width"/> on are overwritten (their e^−86 does not change a sum that is at least 1).
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static float ExponentiatePadded<TVector, TLanes>(float* x, int width, int padded)
+    /// <summary>Soft-max of a column in every lane: x ← 2^(scale·(x − max)) / sum over <paramref name="rows"/> vectors, one behind the other.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal static void DownLanes<TVector, TLanes>(float* x, int rows, TVector scale)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
     {
-        for (int i = width; i < padded; i++) x[i] = float.NegativeInfinity;
-        TVector maxima = TLanes.Load(x);
-        for (int i = TLanes.Count; i < padded; i += TLanes.Count) maxima = TLanes.Max(maxima, TLanes.Load(x + i));
-        TVector max = TLanes.Create(TLanes.MaxAcross(maxima)), sums = TLanes.Create(0f);
-        for (int i = 0; i < padded; i += TLanes.Count)
+        TVector max = TLanes.Load(x), sum = TLanes.Create(0f);
+        for (int j = 1; j < rows; j++) max = TLanes.Max(max, TLanes.Load(x + j * TLanes.Count));
+        for (int j = 0; j < rows; j++)
         {
-            TVector e = VectorMath<TVector, TLanes>.Exp(TLanes.Subtract(TLanes.Load(x + i), max));
-            sums = TLanes.Add(sums, e);
-            TLanes.Store(e, x + i);
+            TVector weight = VectorMath<TVector, TLanes>.Exp2(TLanes.Multiply(TLanes.Subtract(TLanes.Load(x + j * TLanes.Count), max), scale));
+            sum = TLanes.Add(sum, weight);
+            TLanes.Store(weight, x + j * TLanes.Count);
         }
 
-        return TLanes.Sum(sums);
+        TVector factor = TLanes.Divide(TLanes.Create(1f), sum);
+        for (int j = 0; j < rows; j++) TLanes.Store(TLanes.Multiply(TLanes.Load(x + j * TLanes.Count), factor), x + j * TLanes.Count);
     }
 }

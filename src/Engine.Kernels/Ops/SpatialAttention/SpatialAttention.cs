@@ -9,10 +9,13 @@ namespace Engine.Kernels.Ops.SpatialAttention;
 /// </summary>
 public static partial class SpatialAttention
 {
+    /// <summary>Lanes of the widest registers.</summary>
+    private const int Lanes = 16;
+
     internal static readonly VariantTable Variants = VariantTable.For("spatial-attention");
 
     /// <summary>Length of the scratch span that <see cref="Apply(ReadOnlySpan{float}, int, int, RotaryTable, int, int, Span{float}, Span{float})"/> needs, per thread.</summary>
-    public static int ScratchLength(int tokens, int headWidth) => Up(tokens) * headWidth + tokens * Up(headWidth) + 8 * Up(tokens) + 8 * Up(headWidth) + 16;
+    public static int ScratchLength(int tokens, int headWidth) => (tokens + 2 * Lanes) * Up(headWidth) + Lanes * (tokens + 8) + 16;
 
     /// <summary>softmax(rotate(q)·rotate(k)ᵀ / √headWidth)·v for queries <paramref name="firstRow"/> … <paramref name="lastRow"/> − 1.</summary>
     /// <param name="qkv">[frames, tokens, 3 · heads · headWidth]: queries, keys, values, each split into heads.</param>

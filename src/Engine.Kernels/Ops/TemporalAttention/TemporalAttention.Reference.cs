@@ -2,6 +2,26 @@ namespace Engine.Kernels.Ops.TemporalAttention;
 
 public static unsafe partial class TemporalAttention
 {
+    private static void AppendReference(in Frame frame, int firstToken, int lastToken)
+    {
+        int width = frame.Width;
+        float* key = stackalloc float[width];
+        for (int token = firstToken; token < lastToken; token++)
+        {
+            for (int head = 0; head < frame.Heads; head++)
+            {
+                float* from = frame.Qkv + token * frame.Stride + (frame.Heads + head) * width;
+                Rotary.Rotary.RowReference(from, width, frame.Cosines, frame.Sines, key);
+                for (int c = 0; c < width; c++)
+                {
+                    nint at = frame.At(frame.Slots[0], head) + c * frame.Row + token;
+                    frame.Keys[at] = key[c];
+                    frame.Values[at] = from[frame.Heads * width + c];
+                }
+            }
+        }
+    }
+
     private static void AttendReference(in Frame frame, int firstToken, int lastToken)
     {
         int width = frame.Width;
@@ -16,9 +36,9 @@ public static unsafe partial class TemporalAttention
                 double max = double.NegativeInfinity, sum = 0;
                 for (int s = 0; s < frame.SlotCount; s++)
                 {
-                    float* key = frame.Keys + ((nint)frame.Slots[s] * frame.Tokens + token) * dim + head * width;
+                    float* key = frame.Keys + frame.At(frame.Slots[s], head) + token;
                     weights[s] = 0;
-                    for (int c = 0; c < width; c++) weights[s] += (double)query[c] * key[c];
+                    for (int c = 0; c < width; c++) weights[s] += (double)query[c] * key[c * frame.Row];
                     weights[s] /= Math.Sqrt(width);
                     max = Math.Max(max, weights[s]);
                 }
@@ -27,11 +47,7 @@ public static unsafe partial class TemporalAttention
                 for (int c = 0; c < width; c++)
                 {
                     double value = 0;
-                    for (int s = 0; s < frame.SlotCount; s++)
-                    {
-                        value += weights[s] * frame.Values[((nint)frame.Slots[s] * frame.Tokens + token) * dim + head * width + c];
-                    }
-
+                    for (int s = 0; s < frame.SlotCount; s++) value += weights[s] * frame.Values[frame.At(frame.Slots[s], head) + c * frame.Row + token];
                     frame.Output[token * dim + head * width + c] = (float)(value / sum);
                 }
             }

@@ -5,11 +5,15 @@ namespace Engine.Kernels.Ops.TemporalAttention;
 
 /// <summary>
 /// Attention of one frame's tokens over the same token's keys and values in a cache of frames: causal attention in time, one frame at a time.
-/// A cache is [slots, tokens, heads · headWidth]; keys are stored rotated. Positions are relative: any numbering with the right differences will do.
+/// A cache holds <see cref="SlotLength"/> numbers for each frame, [heads, headWidth, tokens rounded up to 16], so that tokens lie in the lanes; keys are
+/// stored rotated. Positions are relative: any numbering with the right differences will do.
 /// </summary>
 public static partial class TemporalAttention
 {
     internal static readonly VariantTable Variants = VariantTable.For("temporal-attention");
+
+    /// <summary>Numbers of one frame in a cache of keys, or of values.</summary>
+    public static int SlotLength(int tokens, int heads, int headWidth) => checked(heads * headWidth * Up(tokens));
 
     /// <summary>Stores tokens <paramref name="firstToken"/> … <paramref name="lastToken"/> − 1 of one frame in a slot of the cache: keys rotated to the frame's position, values as they are.</summary>
     /// <param name="qkv">The frame's [tokens, 3 · dim]: queries, keys, values.</param>
@@ -20,24 +24,26 @@ public static partial class TemporalAttention
     /// <param name="table">Rotary angles by position in time.</param>
     /// <param name="position">The frame's position; below the table's Positions.</param>
     /// <param name="slot">Where to store.</param>
-    /// <param name="keys">Cache of keys [slots, tokens, dim].</param>
-    /// <param name="values">Cache of values [slots, tokens, dim].</param>
+    /// <param name="keys">Cache of keys [slots, SlotLength].</param>
+    /// <param name="values">Cache of values [slots, SlotLength].</param>
     /// <exception cref="ArgumentException">A length or a number does not fit.</exception>
-    public static unsafe void Append(
-        ReadOnlySpan<float> qkv, int tokens, int heads, int firstToken, int lastToken, RotaryTable table, int position, int slot, Span<float> keys, Span<float> values)
+    public static void Append(
+        ReadOnlySpan<float> qkv, int tokens, int heads, int firstToken, int lastToken, RotaryTable table, int position, int slot, Span<float> keys, Span<float> values) =>
+        Append(Variants.Active, qkv, tokens, heads, firstToken, lastToken, table, position, slot, keys, values);
+
+    internal static unsafe void Append(
+        KernelVariant variant, ReadOnlySpan<float> qkv, int tokens, int heads, int firstToken, int lastToken, RotaryTable table, int position, int slot,
+        Span<float> keys, Span<float> values)
     {
         int width = table.HeadWidth, dim = heads * width;
         CheckFrame(qkv, tokens, dim, firstToken, lastToken, table, position);
         CheckSlot(slot, tokens, dim, keys, values);
         fixed (float* pq = qkv, pk = keys, pv = values, cosines = table.Cosines, sines = table.Sines)
         {
-            float* cosine = cosines + (nint)position * width, sine = sines + (nint)position * width;
-            for (int token = firstToken; token < lastToken; token++)
-            {
-                float* key = pq + (nint)token * 3 * dim + dim, toKey = pk + ((nint)slot * tokens + token) * dim, toValue = pv + ((nint)slot * tokens + token) * dim;
-                for (int head = 0; head < heads; head++) Rotate(Variants.Active, key + head * width, width, cosine, sine, toKey + head * width);
-                new ReadOnlySpan<float>(key + dim, dim).CopyTo(new Span<float>(toValue, dim));
-            }
+            var frame = new Frame(pq, pk, pv, null, cosines + (nint)position * width, sines + (nint)position * width, &slot, 1, tokens, heads, width);
+            if (variant == KernelVariant.Vector512) AppendVector<Vector512<float>, Lanes512>(frame, firstToken, lastToken);
+            else if (variant == KernelVariant.Vector256) AppendVector<Vector256<float>, Lanes256>(frame, firstToken, lastToken);
+            else AppendReference(frame, firstToken, lastToken);
         }
     }
 
@@ -50,8 +56,8 @@ public static partial class TemporalAttention
     /// <param name="table">Rotary angles by position in time.</param>
     /// <param name="position">The frame's position.</param>
     /// <param name="slots">The slots that the frame sees, itself included, oldest first.</param>
-    /// <param name="keys">Cache of keys [slots, tokens, dim].</param>
-    /// <param name="values">Cache of values [slots, tokens, dim].</param>
+    /// <param name="keys">Cache of keys [slots, SlotLength].</param>
+    /// <param name="values">Cache of values [slots, SlotLength].</param>
     /// <param name="output">The frame's [tokens, dim]; only the asked tokens are written.</param>
     /// <exception cref="ArgumentException">A length or a number does not fit.</exception>
     public static void Attend(
@@ -78,12 +84,7 @@ public static partial class TemporalAttention
         }
     }
 
-    private static unsafe void Rotate(KernelVariant variant, float* x, int width, float* cosines, float* sines, float* y)
-    {
-        if (variant == KernelVariant.Vector512) Rotary.Rotary.RowVector<Vector512<float>, Lanes512>(x, width, cosines, sines, y);
-        else if (variant == KernelVariant.Vector256) Rotary.Rotary.RowVector<Vector256<float>, Lanes256>(x, width, cosines, sines, y);
-        else Rotary.Rotary.RowReference(x, width, cosines, sines, y);
-    }
+    private static int Up(int n) => (n + 15) & ~15;
 
     private static void CheckFrame(ReadOnlySpan<float> qkv, int tokens, int dim, int firstToken, int lastToken, RotaryTable table, int position)
     {
@@ -98,7 +99,7 @@ public static partial class TemporalAttention
 
     private static void CheckSlot(int slot, int tokens, int dim, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
     {
-        long needed = (slot + 1L) * tokens * dim;
+        long needed = (slot + 1L) * Up(tokens) * dim;
         if (slot < 0 || keys.Length < needed || values.Length < needed)
         {
             throw new ArgumentException($"slot {slot} needs caches of {needed} numbers; keys hold {keys.Length}, values {values.Length}.", nameof(slot));
@@ -111,5 +112,14 @@ public static partial class TemporalAttention
         public readonly float* Qkv = qkv, Keys = keys, Values = values, Output = output, Cosines = cosines, Sines = sines;
         public readonly int* Slots = slots;
         public readonly int SlotCount = slotCount, Tokens = tokens, Heads = heads, Width = width;
+
+        /// <summary>Distance between rows of tokens in a cache.</summary>
+        public readonly nint Row = Up(tokens);
+
+        /// <summary>Distance between tokens in Qkv.</summary>
+        public nint Stride => 3 * (nint)Heads * Width;
+
+        /// <summary>Offset of a head in the cache.</summary>
+        public nint At(int slot, int head) => ((nint)slot * Heads + head) * Width * Row;
     }
 }
