@@ -54,7 +54,7 @@ public sealed class IntervalChart(string title, string label) : IChart
         if (hasLegend) canvas.Legend(_series, 8, Title.Length > 0 ? 32 : 12, width - 8);
 
         double left = 18 + _categories.Select(SvgCanvas.Measure).DefaultIfEmpty(0).Max();
-        double right = width - 24 - SvgCanvas.Measure("0.00 [0.00, 0.00]") * 1.08;
+        double right = width - 26 - _marks.Values.Select(mark => SvgCanvas.Measure(Label(mark)) * 1.08).DefaultIfEmpty(0).Max();
         var axis = Axis(left, right);
         double bottom = height - 46;
         DrawFrame(canvas, axis, plotTop, bottom);
@@ -82,9 +82,7 @@ public sealed class IntervalChart(string title, string label) : IChart
     {
         string colour = SvgCanvas.Series(series);
         double X(double value) => axis.Pixel(Math.Clamp(value, axis.Low, axis.High));
-        string Number(double value) => value.ToString(Format, CultureInfo.InvariantCulture);
-        bool hasInterval = double.IsFinite(mark.Low) && double.IsFinite(mark.High);
-        string text = hasInterval ? $"{Number(mark.Value)} [{Number(mark.Low)}, {Number(mark.High)}]" : Number(mark.Value);
+        string text = Label(mark);
         string tip = $"{_categories[category]}, {_series[series]}: {text}";
 
         if (IsBars)
@@ -93,7 +91,7 @@ public sealed class IntervalChart(string title, string label) : IChart
             canvas.Bar(Math.Min(zero, end), y - 7, Math.Abs(end - zero), 14, colour, 0.55, tip);
         }
 
-        if (hasInterval)
+        if (HasInterval(mark))
         {
             canvas.ColouredLine(X(mark.Low), y, X(mark.High), y, colour, 2);
             canvas.ColouredLine(X(mark.Low), y - 4, X(mark.Low), y + 4, colour, 2);
@@ -128,6 +126,14 @@ public sealed class IntervalChart(string title, string label) : IChart
         canvas.Text(label, (axis.Pixel(axis.Low) + axis.Pixel(axis.High)) / 2, bottom + 36, "middle", "muted");
         if (Reference is { } reference) canvas.Line(axis.Pixel(reference), top, axis.Pixel(reference), bottom, "rule");
     }
+
+    private string Label((double Value, double Low, double High) mark)
+    {
+        string Number(double value) => value.ToString(Format, CultureInfo.InvariantCulture);
+        return HasInterval(mark) ? $"{Number(mark.Value)} [{Number(mark.Low)}, {Number(mark.High)}]" : Number(mark.Value);
+    }
+
+    private static bool HasInterval((double Value, double Low, double High) mark) => double.IsFinite(mark.Low) && double.IsFinite(mark.High);
 
     private double LegendHeight(int width) => new SvgCanvas(width, 1, "").Legend(_series, 8, 0, width - 8);
 

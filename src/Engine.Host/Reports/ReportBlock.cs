@@ -23,7 +23,7 @@ internal sealed record TableBlock(IReadOnlyList<string> Headers, IReadOnlyList<I
         {
             string cell = row[column].Trim();
             if (cell is "" or "–" or "-" or "—") continue;
-            if (!char.IsAsciiDigit(cell.TrimStart('+', '-', '−', '<', '±', ' ', '*').FirstOrDefault())) return false;
+            if (!char.IsAsciiDigit(cell.TrimStart('+', '-', '−', '<', '±', ' ', '*', '[').FirstOrDefault())) return false;
             any = true;
         }
 

@@ -6,7 +6,7 @@ namespace Engine.Host.Reports;
 /// A report made of headings, text, tables, charts and pictures, saved as one HTML file that needs nothing else
 /// (<see cref="Save"/>) or as Markdown with its pictures beside it (<see cref="SaveMarkdown"/>).
 /// </summary>
-/// <remarks>In text, <c>**bold**</c> and <c>`code`</c> are understood; everything else stands as it is.</remarks>
+/// <remarks>In text, <c>**bold**</c>, <c>*italic*</c> and <c>`code`</c> are understood; everything else stands as it is.</remarks>
 public sealed class ReportBuilder(string title)
 {
     private readonly List<ReportBlock> _blocks = [];

@@ -149,12 +149,16 @@ internal static partial class ReportHtml
         return anchors;
     }
 
-    private static string Inline(string text) => Code().Replace(Bold().Replace(Escape(text), "<b>$1</b>"), "<code>$1</code>");
+    private static string Inline(string text) => Code().Replace(Italic().Replace(Bold().Replace(Escape(text), "<b>$1</b>"), "<i>$1</i>"), "<code>$1</code>");
 
     private static string Escape(string text) => WebUtility.HtmlEncode(text);
 
     [GeneratedRegex(@"\*\*(.+?)\*\*")]
     private static partial Regex Bold();
+
+    // A star between numbers or spaces is a star.
+    [GeneratedRegex(@"(?<![\w*])\*(?![\s*])([^*`]+?)(?<!\s)\*(?![\w*])")]
+    private static partial Regex Italic();
 
     [GeneratedRegex("`(.+?)`")]
     private static partial Regex Code();

@@ -59,6 +59,13 @@ public sealed partial class ReportBuilderTests : IDisposable
     }
 
     [Fact]
+    public void Stars_are_italics_only_around_words()
+    {
+        string html = new ReportBuilder("r").Paragraph("for *lift* it is 2 * 3 * 4 and **so**").ToHtml();
+        Assert.Contains("for <i>lift</i> it is 2 * 3 * 4 and <b>so</b>", html, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void It_is_saved_whole_and_leaves_nothing_beside_it()
     {
         string path = Path.Combine(_folder, "sub", "report.html");

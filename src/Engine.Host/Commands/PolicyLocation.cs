@@ -1,0 +1,42 @@
+using Engine.Host.Configuration;
+using Engine.Host.Serving;
+using Engine.Runtime.Contract;
+using Engine.Runtime.Onnx;
+using Engine.Runtime.Policies;
+
+namespace Engine.Host.Commands;
+
+/// <summary>Turns what stands behind <c>--policy</c> into a policy: a built-in name, a policy's folder, or a run's folder with <c>/name</c>.</summary>
+public static class PolicyLocation
+{
+    /// <summary>Loads a policy.</summary>
+    /// <param name="name">
+    /// A name of <see cref="BuiltInPolicies"/>, a folder with <c>policy.onnx</c> and <c>contract.json</c>, or a run's folder with one policy in <c>policies/</c>.
+    /// </param>
+    /// <param name="options">Threads of ONNX Runtime.</param>
+    /// <exception cref="FileNotFoundException">There is no such policy; the message lists what is near.</exception>
+    public static IPolicy Load(string name, OnnxSessionOptions options)
+    {
+        if (BuiltInPolicies.Names.Contains(name)) return BuiltInPolicies.Create(name);
+        if (PolicyDirectory.Exists(name)) return PolicyDirectory.Load(name, options);
+        var inside = Inside(name);
+        if (inside.Count == 1) return PolicyDirectory.Load(inside[0], options);
+        throw new FileNotFoundException(Explain(name, inside), name);
+    }
+
+    private static List<string> Inside(string folder)
+    {
+        string policies = Path.Combine(folder, "policies");
+        return Directory.Exists(policies) ? Directory.GetDirectories(policies).Where(PolicyDirectory.Exists).Order(StringComparer.Ordinal).ToList() : [];
+    }
+
+    private static string Explain(string name, List<string> inside)
+    {
+        if (inside.Count > 1) return $"'{name}' holds several policies; name one of: {string.Join(", ", inside)}.";
+        if (!Directory.Exists(name))
+            return $"there is no policy '{name}': it is neither a folder nor one of {string.Join(", ", BuiltInPolicies.Names)}.{NearestName.Question(name, BuiltInPolicies.Names)}";
+        return File.Exists(Path.Combine(name, PolicyDirectory.WeightsFileName)) && File.Exists(Path.Combine(name, ContractFile.FileName))
+            ? $"'{name}' holds a trained policy that has not been exported. Run: ./engine export {name}"
+            : $"'{name}' holds no policy: it has no {PolicyDirectory.ModelFileName} with a {ContractFile.FileName}.";
+    }
+}

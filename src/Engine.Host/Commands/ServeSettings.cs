@@ -1,0 +1,95 @@
+using System.ComponentModel.DataAnnotations;
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
+using Engine.Host.Serving;
+
+namespace Engine.Host.Commands;
+
+/// <summary>Configuration of <c>engine serve</c>.</summary>
+public sealed class ServeSettings
+{
+    /// <summary>Built-in name or folder of the policy.</summary>
+    public string Policy { get; set; } = "";
+
+    /// <summary>Address to listen on.</summary>
+    public string Address { get; set; } = "127.0.0.1";
+
+    /// <summary>Port; 0 takes a free one.</summary>
+    [Range(0, 65535)]
+    public int Port { get; set; } = 8000;
+
+    /// <summary>Token that clients must send; the environment variable ENGINE_TOKEN where this is not set.</summary>
+    public string? Token { get; set; }
+
+    /// <summary>Serve beyond this machine without a token.</summary>
+    public bool Insecure { get; set; }
+
+    /// <summary>PEM file with the certificate, for TLS.</summary>
+    public string? Certificate { get; set; }
+
+    /// <summary>PEM file with the certificate's key.</summary>
+    public string? CertificateKey { get; set; }
+
+    /// <summary>Web origins that may connect besides the server's own.</summary>
+    public List<string> AllowedOrigins { get; set; } = [];
+
+    /// <summary>Open connections at most.</summary>
+    [Range(1, 100_000)]
+    public int MaxSessions { get; set; } = 256;
+
+    /// <summary>Observations of different sessions in one inference at most.</summary>
+    [Range(1, 1024)]
+    public int MaxBatch { get; set; } = 16;
+
+    /// <summary>Largest message (MiB).</summary>
+    [Range(1, 1024)]
+    public int MaxMessageMib { get; set; } = 32;
+
+    /// <summary>Sampling temperature for clients that do not send one; 0 takes the most probable actions.</summary>
+    [Range(0.0, 100.0)]
+    public float Temperature { get; set; }
+
+    /// <summary>Seed of the sampling.</summary>
+    public ulong Seed { get; set; }
+
+    /// <summary>Threads of one inference; 0 takes one a core.</summary>
+    [Range(0, 1024)]
+    public int Threads { get; set; }
+
+    /// <summary>Idle inference threads spin: lower latency, busy cores.</summary>
+    public bool Spin { get; set; }
+
+    /// <summary>Ignore images of cameras that the contract does not know.</summary>
+    public bool IgnoreExtraCameras { get; set; }
+
+    /// <summary>Answer failures of POST /act as OpenVLA's own server does.</summary>
+    public bool OpenvlaCompatibility { get; set; }
+
+    /// <summary>The server's options.</summary>
+    /// <exception cref="UsageException">The address is none, or only one of certificate and key is given.</exception>
+    public ServeOptions ToOptions(Action<string>? log)
+    {
+        string address = Address == "localhost" ? "127.0.0.1" : Address;
+        if (!IPAddress.TryParse(address, out var parsed))
+            throw new UsageException($"address: '{Address}' is no IP address; expected e.g. 127.0.0.1 or 0.0.0.0");
+        if (Certificate is null != CertificateKey is null) throw new UsageException("certificate and certificate_key go together; only one is given");
+        string? token = Token ?? Environment.GetEnvironmentVariable("ENGINE_TOKEN");
+        return new ServeOptions
+        {
+            Address = parsed,
+            Port = Port,
+            Token = string.IsNullOrEmpty(token) ? null : token,
+            Insecure = Insecure,
+            Certificate = Certificate is null ? null : X509Certificate2.CreateFromPemFile(Certificate, CertificateKey),
+            AllowedOrigins = AllowedOrigins,
+            MaxMessageBytes = MaxMessageMib << 20,
+            MaxSessions = MaxSessions,
+            MaxBatch = MaxBatch,
+            Temperature = Temperature,
+            Seed = Seed,
+            IgnoreExtraCameras = IgnoreExtraCameras,
+            OpenVlaCompatibility = OpenvlaCompatibility,
+            Log = log,
+        };
+    }
+}

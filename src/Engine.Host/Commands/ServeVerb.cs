@@ -1,0 +1,53 @@
+using System.CommandLine;
+using Engine.Host.Configuration;
+using Engine.Host.Serving;
+using Engine.Runtime.Onnx;
+
+namespace Engine.Host.Commands;
+
+/// <summary>Serves one policy over openpi's WebSocket protocol and OpenVLA's POST until it is stopped.</summary>
+public sealed class ServeVerb : Verb
+{
+    private readonly Option<string?> _policy = new("--policy", "-p") { Description = "Folder of an exported policy, a run's folder, or echo or zero (no model).", HelpName = "folder" };
+    private readonly Option<string?> _address = new("--address") { Description = "Address to listen on; any but loopback needs a token or --insecure.", HelpName = "ip" };
+    private readonly Option<int?> _port = new("--port") { Description = "Port; 0 takes a free one. 8000 unless configured.", HelpName = "number" };
+    private readonly Option<ulong?> _seed = new("--seed") { Description = "Seed of the sampling.", HelpName = "number" };
+    private readonly Option<bool> _insecure = new("--insecure") { Description = "Serve beyond this machine without a token." };
+    private readonly Option<bool> _openVla = new("--openvla-compat") { Description = "Answer failures of POST /act as OpenVLA's own server does." };
+    private readonly Option<string?> _config = new("--config", "-c") { Description = "YAML file with further settings.", HelpName = "file.yaml" };
+    private readonly Argument<string[]> _settings = new("key=value") { Description = "Settings, e.g. max_batch=8 threads=1.", Arity = ArgumentArity.ZeroOrMore };
+
+    public override string Name => "serve";
+
+    public override string Summary => "Serve a policy to robots and simulators (openpi WebSocket, OpenVLA POST /act).";
+
+    public override IReadOnlyList<string> Examples =>
+    [
+        "serve --policy runs/quickstart/policies/online",
+        "serve --policy echo --port 0",
+        "serve --policy runs/quickstart/policies/bc --address 0.0.0.0 token=secret max_batch=8",
+    ];
+
+    public override void Configure(Command command)
+    {
+        command.Add(_settings);
+        foreach (Option option in new Option[] { _policy, _address, _port, _seed, _insecure, _openVla, _config }) command.Add(option);
+    }
+
+    public override async Task<int> RunAsync(ParseResult arguments, VerbContext context, CancellationToken cancellation)
+    {
+        var settings = ConfigurationLoader.Load<ServeSettings>(arguments.GetValue(_config), arguments.GetValue(_settings) ?? []);
+        settings.Policy = arguments.GetValue(_policy) ?? settings.Policy;
+        settings.Address = arguments.GetValue(_address) ?? settings.Address;
+        settings.Port = arguments.GetValue(_port) ?? settings.Port;
+        settings.Seed = arguments.GetValue(_seed) ?? settings.Seed;
+        settings.Insecure |= arguments.GetValue(_insecure);
+        settings.OpenvlaCompatibility |= arguments.GetValue(_openVla);
+        if (settings.Policy.Length == 0) throw new UsageException("--policy is missing; name the folder of an exported policy, or echo");
+        if (settings.Port is < 0 or > 65535) throw new UsageException($"--port is {settings.Port}; expected 0 … 65535");
+
+        var options = settings.ToOptions(context.Progress.Note);
+        using var policy = PolicyLocation.Load(settings.Policy, new OnnxSessionOptions { Threads = settings.Threads, AllowSpinning = settings.Spin });
+        return await PolicyServerProcess.RunAsync(policy, options, context.Out, cancellation);
+    }
+}
