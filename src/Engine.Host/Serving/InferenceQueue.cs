@@ -38,6 +38,7 @@ public sealed class InferenceQueue
             {
                 request.Completion = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                 _waiting.Enqueue(request);
+                _metrics.SetWaiting(_waiting.Count);
                 return request.Completion.Task;
             }
 
@@ -111,6 +112,7 @@ public sealed class InferenceQueue
             {
                 while (batch.Count < _maxBatch && _waiting.TryPeek(out var request) && (batch.Count == 0 || request.Temperature == batch[0].Temperature))
                     batch.Add(_waiting.Dequeue());
+                _metrics.SetWaiting(_waiting.Count);
             }
 
             if (batch.Count == 1 || !TryMerged(batch))

@@ -189,10 +189,11 @@ public sealed class PolicyServer : IAsyncDisposable
             ("GET", "/readyz") => _draining
                 ? TextAsync(context, StatusCodes.Status503ServiceUnavailable, "shutting down\n")
                 : TextAsync(context, StatusCodes.Status200OK, "ready\n"),
+            ("GET", "/") => PageAsync(context),
             ("GET", "/metrics") => TextAsync(context, StatusCodes.Status200OK, Metrics.ToPrometheus()),
             ("POST", "/act") => ActAsync(context),
             (_, "/act") => TextAsync(context, StatusCodes.Status405MethodNotAllowed, "use POST\n"),
-            _ => TextAsync(context, StatusCodes.Status404NotFound, "here are a WebSocket, POST /act, GET /healthz, /readyz and /metrics\n"),
+            _ => TextAsync(context, StatusCodes.Status404NotFound, "here are a WebSocket, POST /act, GET /, /healthz, /readyz and /metrics\n"),
         };
     }
 
@@ -270,6 +271,13 @@ public sealed class PolicyServer : IAsyncDisposable
         string host = request.Host.Host.Trim('[', ']');
         return (host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || IPAddress.TryParse(host, out _))
             && Uri.TryCreate(origin, UriKind.Absolute, out var uri) && uri.Authority.Equals(request.Host.Value, StringComparison.OrdinalIgnoreCase);
+    }
+
+    private static Task PageAsync(HttpContext context)
+    {
+        context.Response.ContentType = "text/html; charset=utf-8";
+        context.Response.Headers.ContentSecurityPolicy = LivePage.SecurityPolicy;
+        return context.Response.WriteAsync(LivePage.Html);
     }
 
     private static Task TextAsync(HttpContext context, int status, string text)

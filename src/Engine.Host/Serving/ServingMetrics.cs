@@ -16,9 +16,13 @@ public sealed class ServingMetrics
     private long _refused;
     private long _errors;
     private long _notFinite;
+    private long _waiting;
 
     /// <summary>Open sessions.</summary>
     public long Sessions => Interlocked.Read(ref _sessions);
+
+    /// <summary>Requests that wait for the policy.</summary>
+    public long Waiting => Interlocked.Read(ref _waiting);
 
     /// <summary>Requests that were answered with actions.</summary>
     public long Requests => _requests.Count;
@@ -43,6 +47,8 @@ public sealed class ServingMetrics
 
     internal void Error() => Interlocked.Increment(ref _errors);
 
+    internal void SetWaiting(int requests) => Interlocked.Exchange(ref _waiting, requests);
+
     internal void NotFinite() => Interlocked.Increment(ref _notFinite);
 
     internal void Inference(TimeSpan elapsed) => _inferences.Add(elapsed);
@@ -54,6 +60,7 @@ public sealed class ServingMetrics
         Value("engine_sessions", "gauge", "Open sessions", Sessions);
         Value("engine_sessions_total", "counter", "Sessions since the start", Interlocked.Read(ref _sessionsTotal));
         Value("engine_sessions_refused_total", "counter", "Connections refused (token, origin, limit)", Interlocked.Read(ref _refused));
+        Value("engine_requests_waiting", "gauge", "Requests that wait for the policy", Waiting);
         Value("engine_request_errors_total", "counter", "Requests answered with an error", Errors);
         Value("engine_actions_not_finite_total", "counter", "Action chunks withheld because they held NaN or infinity", Interlocked.Read(ref _notFinite));
         _requests.Write(text, "engine_request_seconds", "From the last byte of an observation to its reply");

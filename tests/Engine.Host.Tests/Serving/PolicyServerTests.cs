@@ -27,6 +27,12 @@ public sealed class PolicyServerTests
         Assert.Contains("engine_request_seconds_count 1\n", metrics);
         Assert.Contains("engine_request_seconds_bucket{le=\"+Inf\"} 1\n", metrics);
         Assert.Contains("engine_sessions_total 1\n", metrics);
+        var page = await http.GetAsync("/");
+        Assert.Equal("text/html", page.Content.Headers.ContentType!.MediaType);
+        Assert.Contains("default-src 'none'", page.Headers.GetValues("Content-Security-Policy").Single());
+        string html = await page.Content.ReadAsStringAsync();
+        foreach (string name in html.Split('"').Where(part => part.StartsWith("engine_", StringComparison.Ordinal)))
+            Assert.Contains(name, metrics);
         Assert.Equal(HttpStatusCode.NotFound, (await http.GetAsync("/nothing")).StatusCode);
         Assert.Equal(HttpStatusCode.MethodNotAllowed, (await http.GetAsync("/act")).StatusCode);
     }
@@ -145,7 +151,7 @@ public sealed class PolicyServerTests
         var clients = await Task.WhenAll(Enumerable.Range(0, 9).Select(_ => OpenPiClient.ConnectAsync(server.Uri)));
         gate.Reset();
         var replies = clients.Select((c, i) => c.InferAsync(Observation(i))).ToArray();
-        await Task.Delay(200);
+        Assert.Equal(8, await WithinAsync(() => server.Metrics.Waiting, 8));
         gate.Set();
         for (int i = 0; i < replies.Length; i++) Assert.All((await replies[i]).Actions, a => Assert.Equal(i, a));
         Assert.Equal(4, largest);
@@ -178,7 +184,7 @@ public sealed class PolicyServerTests
         var clients = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => OpenPiClient.ConnectAsync(server.Uri)));
         gate.Reset();
         var replies = clients.Select((c, i) => c.InferAsync(Observation(i + 10))).ToArray();
-        await Task.Delay(200);
+        Assert.Equal(4, await WithinAsync(() => server.Metrics.Waiting, 4));
         gate.Set();
         for (int i = 0; i < 3; i++) Assert.Equal(1, (await replies[i]).Actions[20]);
         Assert.Equal("the policy failed: unlucky", (await Assert.ThrowsAsync<OpenPiServerException>(() => replies[3])).Message);
@@ -257,8 +263,19 @@ public sealed class PolicyServerTests
         Assert.Equal(5, (await reply).Actions[0]);
         await Assert.ThrowsAnyAsync<WebSocketException>(() => busy.InferAsync(Observation()));
         await busy.DisposeAsync();
-        await ending.WaitAsync(TimeSpan.FromSeconds(20));
+        await ending.WaitAsync(TimeSpan.FromSeconds(60));
         await Assert.ThrowsAnyAsync<WebSocketException>(() => OpenPiClient.ConnectAsync(server.Uri));
+    }
+
+    [Fact]
+    public async Task The_benchmark_counts_every_request()
+    {
+        using var policy = BuiltInPolicies.Create("echo", Contract);
+        var figures = await ServingBenchmark.RunAsync(policy, 31, 3);
+        Assert.Equal(31, figures.Served.Count);
+        Assert.InRange(figures.Served.P50, 1e-3, figures.Served.P99);
+        Assert.InRange(figures.RequestsPerSecond, 0.1, 1e6);
+        Assert.Equal(31, figures.Direct.Count);
     }
 
     [Fact]
@@ -267,12 +284,12 @@ public sealed class PolicyServerTests
         using var policy = BuiltInPolicies.Create("echo", Contract);
         var output = new StringWriter();
         var run = PolicyServerProcess.RunAsync(policy, Options, output);
-        for (int i = 0; i < 500 && output.ToString().Length == 0; i++) await Task.Delay(10);
+        for (int i = 0; i < 3000 && output.ToString().Length == 0; i++) await Task.Delay(10);
         string line = output.ToString().TrimEnd();
         Assert.Matches(@"^ready ws://127\.0\.0\.1:\d+/ policy=echo pid=\d+$", line);
         await using (var client = await OpenPiClient.ConnectAsync(new Uri(line.Split(' ')[1]))) await client.InferAsync(Observation());
         using var kill = Process.Start("kill", ["-TERM", $"{Environment.ProcessId}"]);
-        Assert.Equal(0, await run.WaitAsync(TimeSpan.FromSeconds(20)));
+        Assert.Equal(0, await run.WaitAsync(TimeSpan.FromSeconds(60)));
     }
 
     private static HttpClient Http(PolicyServer server) => new() { BaseAddress = new Uri($"http://127.0.0.1:{server.Port}") };

@@ -15,7 +15,7 @@ internal static class ServingFixtures
         ReplanEvery = 2,
     };
 
-    internal static readonly ServeOptions Options = new() { Port = 0, DrainTimeout = TimeSpan.FromSeconds(10) };
+    internal static readonly ServeOptions Options = new() { Port = 0, DrainTimeout = TimeSpan.FromSeconds(30) };
 
     internal static MsgPackMap Observation(float first = 0.5f) => new()
     {
@@ -24,6 +24,13 @@ internal static class ServingFixtures
         ["observation/state"] = NumpyArray.From([first, 1, 2, 3, 4, 5, 6, 7], 8),
         ["prompt"] = "reach the red cube",
     };
+
+    /// <summary>The value of a gauge, once it is the expected one or half a minute has passed.</summary>
+    internal static async Task<long> WithinAsync(Func<long> gauge, long expected)
+    {
+        for (int i = 0; i < 3000 && gauge() != expected; i++) await Task.Delay(10);
+        return gauge();
+    }
 }
 
 /// <summary>Calls a delegate for every batch.</summary>

@@ -10,7 +10,7 @@ namespace Engine.Host.Serving.Client;
 public sealed class OpenPiClient : IAsyncDisposable
 {
     private const int MaxReplyBytes = 32 << 20;
-    private static readonly TimeSpan s_closing = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_closing = TimeSpan.FromSeconds(5);
 
     private readonly ClientWebSocket _socket;
     private readonly MessageBuffer _buffer = new(MaxReplyBytes);

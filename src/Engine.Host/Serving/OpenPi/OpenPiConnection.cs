@@ -14,7 +14,7 @@ namespace Engine.Host.Serving.OpenPi;
 internal sealed class OpenPiConnection : IDisposable
 {
     private static readonly MsgPackLimits s_limits = new() { StringKeyArrays = true };
-    private static readonly TimeSpan s_closing = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_closing = TimeSpan.FromSeconds(10);
 
     private readonly WebSocket _socket;
     private readonly PolicyContract _contract;
