@@ -51,6 +51,7 @@ public sealed class BenchVerb : Verb
         if (arguments.GetValue(_environments)!.Any(count => count < 1)) throw new UsageException("--environments must be positive");
         foreach (string job in jobs)
         {
+            context.Progress.Note($"timing {job}");
             // The jobs do not look at the token while they measure; the process ends anyway.
             await Task.Run(() => s_jobs[job](this, arguments, context.Out, cancellation), cancellation).WaitAsync(cancellation);
         }

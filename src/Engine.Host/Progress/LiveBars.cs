@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 
@@ -9,7 +10,11 @@ namespace Engine.Host.Progress;
 /// </summary>
 internal sealed class LiveBars(IAnsiConsole terminal) : IDisposable
 {
+    // The screen is drawn ten times a second; more updates than twice that are only work.
+    private static readonly TimeSpan UpdateInterval = TimeSpan.FromMilliseconds(50);
+
     private readonly Dictionary<WorkState, ProgressTask> _tasks = [];
+    private readonly Dictionary<WorkState, long> _updated = [];
     private ProgressContext? _context;
     private TaskCompletionSource? _empty;
     private Task? _display;
@@ -25,6 +30,8 @@ internal sealed class LiveBars(IAnsiConsole terminal) : IDisposable
     public void Update(WorkState task)
     {
         if (!_tasks.TryGetValue(task, out var bar)) return;
+        if (_updated.TryGetValue(task, out long last) && Stopwatch.GetElapsedTime(last) < UpdateInterval) return;
+        _updated[task] = Stopwatch.GetTimestamp();
         // A bar at its maximum would be drawn as finished and its clock stopped; the task's end removes it.
         bar.Value = Math.Min(task.Done, task.Total - 1e-6 * task.Total);
         string eta = task.Eta is { } left ? "ETA " + WorkState.Duration(left) : "";
@@ -35,6 +42,7 @@ internal sealed class LiveBars(IAnsiConsole terminal) : IDisposable
     public void Remove(WorkState task)
     {
         if (!_tasks.Remove(task, out var bar)) return;
+        _updated.Remove(task);
         if (_tasks.Count == 0) Stop();
         else bar.StopTask();
     }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 
 namespace Engine.Host.Tests.Commands;
@@ -6,7 +7,8 @@ namespace Engine.Host.Tests.Commands;
 internal sealed class ProgramProcess : IDisposable
 {
     private readonly Process _process;
-    private readonly Task<string> _error;
+    private readonly ConcurrentQueue<string> _errorLines = [];
+    private readonly Task _errorEnd;
 
     public ProgramProcess(params string[] arguments)
     {
@@ -16,7 +18,7 @@ internal sealed class ProgramProcess : IDisposable
             RedirectStandardError = true,
         };
         _process = Process.Start(start)!;
-        _error = _process.StandardError.ReadToEndAsync();
+        _errorEnd = ReadErrorsAsync();
     }
 
     /// <summary>The next line of standard output; null at its end.</summary>
@@ -35,12 +37,28 @@ internal sealed class ProgramProcess : IDisposable
         var rest = _process.StandardOutput.ReadToEndAsync();
         await _process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(120));
         await rest;
-        return (_process.ExitCode, await _error);
+        await _errorEnd;
+        return (_process.ExitCode, string.Join('\n', _errorLines));
+    }
+
+    /// <summary>Waits until this stands on standard error.</summary>
+    public async Task WaitForErrorAsync(string text)
+    {
+        for (int i = 0; !_errorLines.Any(line => line.Contains(text, StringComparison.Ordinal)); i++)
+        {
+            Assert.True(i < 2400 && !_process.HasExited, $"the program did not say '{text}' but: {string.Join('\n', _errorLines)}");
+            await Task.Delay(50);
+        }
     }
 
     public void Dispose()
     {
         if (!_process.HasExited) _process.Kill();
         _process.Dispose();
+    }
+
+    private async Task ReadErrorsAsync()
+    {
+        while (await _process.StandardError.ReadLineAsync() is { } line) _errorLines.Enqueue(line);
     }
 }

@@ -38,7 +38,7 @@ public class ProgramTests
     public async Task A_signal_stops_work_with_its_own_exit_code(string signal, int status)
     {
         using var program = new ProgramProcess("bench", "world-model", "--environments", "1", "--seconds", "600");
-        await Task.Delay(2500);
+        await program.WaitForErrorAsync("timing world-model");
         program.Signal(signal);
         var (code, error) = await program.EndAsync();
         Assert.Equal(status, code);

@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Text;
 using Engine.Tests.Shared;
 
 namespace Engine.Host.Tests.Launcher;
@@ -14,6 +16,7 @@ internal sealed class FakeCheckout : IDisposable
         "sleep", "sort", "stat", "tail", "tee", "timeout", "uniq",
     ];
 
+    private readonly ConcurrentQueue<string> _errors = [];
     private readonly string _base = Directory.CreateTempSubdirectory("engine-launcher-").FullName;
 
     public FakeCheckout()
@@ -47,7 +50,7 @@ internal sealed class FakeCheckout : IDisposable
               build)
                 echo "dotnet build ${2##*/}" >> "$CALLS"
                 if [ -e "$BROKEN" ]; then echo "src/A.cs(1,1): error CS0001: something is wrong"; exit 1; fi
-                if [ -e "$SLOW" ]; then sleep 1; fi
+                while [ -e "$SLOW" ]; do sleep 0.05; done
                 mkdir -p "$ROOT/artifacts/bin/Engine.Host/release"
                 cp "$ROOT/program" "$ROOT/artifacts/bin/Engine.Host/release/Engine.Host" ;;
               format)
@@ -123,12 +126,37 @@ internal sealed class FakeCheckout : IDisposable
             start.Environment[name.ToUpperInvariant()] = Path.Combine(_base, name);
         using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync();
-        var error = process.StandardError.ReadToEndAsync();
+        var error = new StringBuilder();
+        while (await process.StandardError.ReadLineAsync() is { } line)
+        {
+            error.Append(line).Append('\n');
+            _errors.Enqueue(line);
+        }
+
         await process.WaitForExitAsync();
-        return (process.ExitCode, await output, await error);
+        return (process.ExitCode, await output, error.ToString());
     }
 
+    /// <summary>Waits until a fake tool has been called so.</summary>
+    public Task WaitForCall(string begin) => WaitUntil(() =>
+    {
+        string file = Path.Combine(_base, "calls");
+        return File.Exists(file) && File.ReadAllLines(file).Any(call => call.StartsWith(begin, StringComparison.Ordinal));
+    });
+
+    /// <summary>Waits until a launcher that was started has written this to standard error.</summary>
+    public Task WaitForError(string text) => WaitUntil(() => _errors.Any(line => line.Contains(text, StringComparison.Ordinal)));
+
     public void Dispose() => Directory.Delete(_base, recursive: true);
+
+    private static async Task WaitUntil(Func<bool> condition)
+    {
+        for (int i = 0; !condition(); i++)
+        {
+            Assert.True(i < 6000, "it did not happen within five minutes");
+            await Task.Delay(50);
+        }
+    }
 
     private static void WriteScript(string path, string script)
     {

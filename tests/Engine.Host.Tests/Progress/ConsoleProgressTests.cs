@@ -96,7 +96,7 @@ public class ConsoleProgressTests
     [Fact]
     public void A_terminal_gets_bars_and_keeps_the_last_line()
     {
-        var screen = new StringWriter();
+        var screen = new Screen();
         var terminal = AnsiConsole.Create(new AnsiConsoleSettings
         {
             Ansi = AnsiSupport.Yes,
@@ -108,28 +108,51 @@ public class ConsoleProgressTests
         {
             using (var task = progress.Begin("train [VAE]", 10, "steps"))
             {
-                for (int i = 0; i < 5; i++)
-                {
-                    task.Advance(1, "loss 0.5");
-                    Thread.Sleep(60);
-                }
-
+                task.Advance(5, "loss 0.5");
+                screen.WaitFor("loss 0.5");
+                screen.WaitFor("ETA");
                 progress.Note("half way");
+                screen.WaitFor("half way");
                 task.Advance(5, "loss 0.25");
             }
 
             using (var again = progress.Begin("second", 1, "steps")) again.Advance();
         }
 
-        string shown = screen.ToString();
-        Assert.Contains("loss 0.5", shown, StringComparison.Ordinal);
-        Assert.Contains("ETA", shown, StringComparison.Ordinal);
-        Assert.Contains("half way", shown, StringComparison.Ordinal);
-        Assert.Matches(@"train \[VAE\]  10 steps in .*loss 0\.25", shown);
-        Assert.Contains("second  1 steps in", shown, StringComparison.Ordinal);
+        Assert.Matches(@"train \[VAE\]  10 steps in .*loss 0\.25", screen.ToString());
+        Assert.Contains("second  1 steps in", screen.ToString(), StringComparison.Ordinal);
     }
 
     private ConsoleProgress Plain() => new(_output, _time, TimeSpan.FromSeconds(5), null);
 
     private string[] Lines() => _output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>A screen that one thread may read while another draws.</summary>
+    private sealed class Screen : StringWriter
+    {
+        private readonly Lock _gate = new();
+
+        public override void Write(char value)
+        {
+            lock (_gate) base.Write(value);
+        }
+
+        public override void Write(string? value)
+        {
+            lock (_gate) base.Write(value);
+        }
+
+        public override void Write(char[] buffer, int index, int count)
+        {
+            lock (_gate) base.Write(buffer, index, count);
+        }
+
+        public override string ToString()
+        {
+            lock (_gate) return base.ToString();
+        }
+
+        public void WaitFor(string text) =>
+            Assert.True(SpinWait.SpinUntil(() => ToString().Contains(text, StringComparison.Ordinal), TimeSpan.FromSeconds(60)), $"'{text}' was not drawn");
+    }
 }
