@@ -12,7 +12,7 @@ public abstract class ConfiguredVerb<TConfiguration> : Verb
     where TConfiguration : class
 {
     private readonly Option<string?> _config = new("--config", "-c") { Description = "YAML file; keys that it lacks keep their defaults.", HelpName = "file.yaml" };
-    private readonly Option<ulong> _seed = new("--seed") { Description = "Seed of everything random.", HelpName = "number" };
+    private readonly Option<ulong> _seed = new("--seed") { HelpName = "number" };
     private readonly Option<string> _out = new("--out", "-o") { Description = "Folder for what is made.", HelpName = "folder" };
     private readonly Option<bool> _print = new("--print-config") { Description = "Print the whole configuration as YAML and stop." };
     private readonly Argument<string[]> _overrides = new("key=value")
@@ -24,12 +24,16 @@ public abstract class ConfiguredVerb<TConfiguration> : Verb
     /// <summary>Seed without <c>--seed</c>.</summary>
     protected virtual ulong DefaultSeed => 0;
 
+    /// <summary>What <c>--help</c> says of <c>--seed</c>.</summary>
+    protected virtual string SeedDescription => "Seed of everything random.";
+
     /// <summary>Folder without <c>--out</c>.</summary>
     protected virtual string DefaultOut => Path.Combine("runs", Name.Replace(' ', '-'));
 
     /// <inheritdoc />
     public override void Configure(Command command)
     {
+        _seed.Description = SeedDescription;
         _seed.DefaultValueFactory = _ => DefaultSeed;
         _out.DefaultValueFactory = _ => DefaultOut;
         command.Add(_overrides);
@@ -43,6 +47,7 @@ public abstract class ConfiguredVerb<TConfiguration> : Verb
     public sealed override Task<int> RunAsync(ParseResult arguments, VerbContext context, CancellationToken cancellation)
     {
         var configuration = ConfigurationLoader.Load<TConfiguration>(arguments.GetValue(_config), arguments.GetValue(_overrides) ?? []);
+        Apply(arguments, configuration);
         if (arguments.GetValue(_print))
         {
             context.Out.Write(ConfigurationLoader.ToYaml(configuration));
@@ -51,6 +56,11 @@ public abstract class ConfiguredVerb<TConfiguration> : Verb
 
         var run = new VerbRun<TConfiguration>(configuration, arguments.GetValue(_seed), Path.GetFullPath(arguments.GetValue(_out)!), arguments, context);
         return RunAsync(run, cancellation);
+    }
+
+    /// <summary>Sets what the verb's own options say, which wins over file and overrides.</summary>
+    protected virtual void Apply(ParseResult arguments, TConfiguration configuration)
+    {
     }
 
     /// <summary>Does the work, see <see cref="Verb.RunAsync"/>.</summary>

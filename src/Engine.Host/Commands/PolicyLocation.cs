@@ -18,10 +18,14 @@ public static class PolicyLocation
     public static IPolicy Load(string name, OnnxSessionOptions options)
     {
         if (BuiltInPolicies.Names.Contains(name)) return BuiltInPolicies.Create(name);
-        if (PolicyDirectory.Exists(name)) return PolicyDirectory.Load(name, options);
-        var inside = Inside(name);
-        if (inside.Count == 1) return PolicyDirectory.Load(inside[0], options);
-        throw new FileNotFoundException(Explain(name, inside), name);
+        return FolderOf(name) is { } folder ? PolicyDirectory.Load(folder, options) : throw new FileNotFoundException(Explain(name), name);
+    }
+
+    /// <summary>The folder of an exported policy that <paramref name="name"/> stands for: itself, or the only one of a run's folder; null for none.</summary>
+    public static string? FolderOf(string name)
+    {
+        if (PolicyDirectory.Exists(name)) return name;
+        return Inside(name) is [var only] ? only : null;
     }
 
     private static List<string> Inside(string folder)
@@ -30,8 +34,10 @@ public static class PolicyLocation
         return Directory.Exists(policies) ? Directory.GetDirectories(policies).Where(PolicyDirectory.Exists).Order(StringComparer.Ordinal).ToList() : [];
     }
 
-    private static string Explain(string name, List<string> inside)
+    /// <summary>Why <paramref name="name"/> stands for no policy, and what is near.</summary>
+    public static string Explain(string name)
     {
+        var inside = Inside(name);
         if (inside.Count > 1) return $"'{name}' holds several policies; name one of: {string.Join(", ", inside)}.";
         if (!Directory.Exists(name))
             return $"there is no policy '{name}': it is neither a folder nor one of {string.Join(", ", BuiltInPolicies.Names)}.{NearestName.Question(name, BuiltInPolicies.Names)}";
