@@ -45,9 +45,9 @@ public sealed partial class LearningRun
     {
         string[] taken = rollouts ?? ["rollouts"];
         var (data, held) = (TrainingData(taken), HeldOut(taken));
-        var (classifier, classifierLosses) = SuccessClassifierTraining.Run(data.Set, data.Reconstructions, Architecture, _settings.Classifier, _settings.Seed, Folder.Checkpoint("reward" + round, "classifier"), _progress, _cancellation);
+        var (classifier, classifierLosses) = SuccessClassifierTraining.Run(data.Set, data.Reconstructions, Encoding, Policy("bc"), _settings.Classifier, _settings.Seed, Folder.Checkpoint("reward" + round, "classifier"), _progress, _cancellation);
         SaveModel("classifier" + round, classifier);
-        var scores = SuccessClassifierTraining.Score(classifier, held.Set, held.Reconstructions);
+        var scores = SuccessClassifierTraining.Score(classifier, held.Set, held.Reconstructions, Encoding);
         var (threshold, f1, precision, recall) = SuccessClassifierTraining.Calibrate(scores, held.Episodes);
 
         var features = RewardTraining.Features(classifier, data.Set, data.Reconstructions);

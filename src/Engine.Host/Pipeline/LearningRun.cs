@@ -90,8 +90,8 @@ public sealed partial class LearningRun : IDisposable
     private WorldModelWeights WorldModel(string name) => Loaded("world-model:" + name, () => WorldModelWeights.Load(
         SafeTensors.Read(Folder.At("models", name + ".safetensors")), WorldModelConfig.Read(Folder.At("models", name + ".json"))));
 
-    private ImageHead Classifier(string name) => Loaded("classifier:" + name, () =>
-        LoadModel(name, new ImageHead(new WeightInitialiser(0), Architecture.Tokens, Architecture.MaxWords, 1, 0, Architecture.ImageSize)));
+    private SuccessClassifier Classifier(string name) => Loaded("classifier:" + name, () =>
+        LoadModel(name, new SuccessClassifier(new WeightInitialiser(0), Architecture)));
 
     private RewardModel Reward(string classifier, string name) => Loaded("reward:" + name, () =>
     {

@@ -34,6 +34,12 @@ public sealed record EmbodimentSpec
         command[6] = action[6] > 0.5f ? 1f : 0f;
     }
 
+    /// <summary>The position of a commanded pose, ±1 over the workspace: <paramref name="scaled"/> is [3].</summary>
+    public void ScalePosition(ReadOnlySpan<float> command, Span<float> scaled)
+    {
+        for (int i = 0; i < 3; i++) scaled[i] = 2 * (command[i] - PoseLow[i]) / (PoseHigh[i] - PoseLow[i]) - 1;
+    }
+
     /// <summary>The state vector [8] that belongs to a commanded pose [7]: x, y, z (m), quaternion w, x, y, z (static roll-pitch-yaw), gripper command.</summary>
     public static void ToState(ReadOnlySpan<float> command, Span<float> state)
     {

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Engine.Runtime.Contract;
 
 /// <summary>
@@ -37,6 +39,9 @@ public sealed class Episode
 
     /// <summary>Commanded poses float32 [T + 1, 7]: x, y, z (m), roll, pitch, yaw (rad), gripper (1 open, 0 closed).</summary>
     public required float[,] Commands { get; init; }
+
+    /// <summary>Commanded pose [7] at a time in 0 … T.</summary>
+    public ReadOnlySpan<float> Command(int time) => MemoryMarshal.CreateReadOnlySpan(ref Commands[time, 0], Commands.GetLength(1));
 
     /// <summary>Actions as sent, float32 [T, 7], in the environment's units.</summary>
     public required float[,] Actions { get; init; }

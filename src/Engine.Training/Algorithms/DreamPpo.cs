@@ -21,7 +21,7 @@ public sealed class DreamPpo
     private readonly PpoOptions _options;
     private readonly ulong _seed;
     private readonly VlaPolicy _start;
-    private readonly ImageHead _critic;
+    private readonly ImageCritic _critic;
     private readonly AdamW _policyOptimizer, _criticOptimizer;
     private readonly CameraSpec _camera;
     private readonly int _stepLimit, _tokens;
@@ -41,7 +41,7 @@ public sealed class DreamPpo
         _start.CopyFrom(policy);
         _start.SetRequiresGrad(false);
         var a = policy.Architecture;
-        _critic = new ImageHead(new WeightInitialiser(seed ^ 0x4352), a.Tokens, a.MaxWords, 1, a.StateWidth + 1, a.ImageSize);
+        _critic = new ImageCritic(new WeightInitialiser(seed ^ 0x4352), a, a.StateWidth + 1);
         _critic.Trunk.CopyFrom(policy.Perception.Trunk);
         _critic.Text.CopyFrom(policy.Perception.Text);
         _critic.ScaleOutput(0.1);
@@ -104,7 +104,7 @@ public sealed class DreamPpo
                 var (classes, _) = Policy.Act(images, tokens, states, (float)_options.Temperature, uniforms);
                 classes.ToInt64Array().CopyTo(rollout.Classes, t * count * _tokens);
                 LogProbability(Tempered(Policy.Logits(images, tokens, states, classes)), classes).CopyTo(rollout.LogProbabilities.AsSpan(t * count, count));
-                _critic.Forward(images, tokens, extra).Squeeze(1).CopyTo(rollout.Values.AsSpan(t * count, count));
+                _critic.Forward(images, tokens, extra).CopyTo(rollout.Values.AsSpan(t * count, count));
             }
 
             _encoding.Decode(rollout.Classes.AsSpan(t * count * _tokens, count * _tokens), actions);
@@ -119,7 +119,7 @@ public sealed class DreamPpo
         using (new TensorScope())
         {
             var (images, tokens, _, extra) = rollout.Tensors(Enumerable.Range(steps * count, count).ToArray(), _camera);
-            var last = _critic.Forward(images, tokens, extra).Squeeze(1).ToArray();
+            var last = _critic.Forward(images, tokens, extra).ToArray();
             rollout.FinishNextValues(last);
         }
 
@@ -159,7 +159,7 @@ public sealed class DreamPpo
             var scratch = new Rollout(0, _dream.Count, _camera.Bytes, _encoding.Contract.MaxWords, _tokens);
             Observe(scratch, 0);
             var (images, tokens, _, extra) = scratch.Tensors(ended, _camera);
-            var values = _critic.Forward(images, tokens, extra).Squeeze(1).ToArray();
+            var values = _critic.Forward(images, tokens, extra).ToArray();
             for (int k = 0; k < ended.Length; k++) rollout.NextValues[t * _dream.Count + ended[k]] = values[k];
         }
 
@@ -191,7 +191,7 @@ public sealed class DreamPpo
                 var batch = order[at..Math.Min(at + _options.Minibatch, samples)];
                 using var scope = new TensorScope();
                 var (images, tokens, states, extra) = rollout.Tensors(batch, _camera);
-                var valueLoss = Functional.MseLoss(_critic.Forward(images, tokens, extra).Squeeze(1), Rollout.Pick(returns, batch));
+                var valueLoss = Functional.MseLoss(_critic.Forward(images, tokens, extra), Rollout.Pick(returns, batch));
                 _criticOptimizer.ZeroGrad();
                 valueLoss.Backward();
                 Gradients.ClipNorm(_critic.Parameters(), _options.CriticGradientNorm);

@@ -51,13 +51,11 @@ internal sealed class PolicyBatchSampler
     /// <summary>Where the episodes of steps end: last commanded positions [n, 3], ±1 over the workspace.</summary>
     public Tensor Ends(int[] steps)
     {
-        var embodiment = _encoding.Contract.Embodiment;
         var ends = new float[steps.Length * 3];
         for (int i = 0; i < steps.Length; i++)
         {
             var episode = _data.Episodes[_data.StepAt(steps[i]).Episode];
-            for (int k = 0; k < 3; k++)
-                ends[3 * i + k] = 2 * (episode.Commands[episode.Length, k] - embodiment.PoseLow[k]) / (embodiment.PoseHigh[k] - embodiment.PoseLow[k]) - 1;
+            _encoding.Contract.Embodiment.ScalePosition(episode.Command(episode.Length), ends.AsSpan(3 * i, 3));
         }
 
         return Tensor.FromSpan(ends, steps.Length, 3);

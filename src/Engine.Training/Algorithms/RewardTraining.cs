@@ -35,7 +35,7 @@ public static class RewardTraining
     }
 
     /// <summary>Features [T + 1, F] of every frame by episode.</summary>
-    public static float[][] Features(ImageHead classifier, TrainingSet data, byte[][] reconstructions)
+    public static float[][] Features(SuccessClassifier classifier, TrainingSet data, byte[][] reconstructions)
     {
         using var noGrad = new NoGrad();
         var features = new float[data.Episodes.Count][];
@@ -59,7 +59,7 @@ public static class RewardTraining
     /// <param name="checkpoint">Folder to resume from; null for none.</param>
     /// <param name="progress">Where progress goes.</param>
     /// <param name="cancellation">Stops the run.</param>
-    public static (RewardModel Reward, float[] Losses) Run(TrainingSet data, float[][] features, ImageHead classifier, EmbodimentSpec embodiment, Options options, ulong seed, string? checkpoint, IProgressReporter progress, CancellationToken cancellation)
+    public static (RewardModel Reward, float[] Losses) Run(TrainingSet data, float[][] features, SuccessClassifier classifier, EmbodimentSpec embodiment, Options options, ulong seed, string? checkpoint, IProgressReporter progress, CancellationToken cancellation)
     {
         var reward = Create(classifier, embodiment, options, seed);
         int width = classifier.FeatureWidth;
@@ -99,7 +99,7 @@ public static class RewardTraining
     }
 
     /// <summary>An untrained reward model of the right sizes.</summary>
-    public static RewardModel Create(ImageHead classifier, EmbodimentSpec embodiment, Options options, ulong seed)
+    public static RewardModel Create(SuccessClassifier classifier, EmbodimentSpec embodiment, Options options, ulong seed)
     {
         var network = new RewardNetwork(new WeightInitialiser(seed ^ 0x5252), new RewardNetworkShape(classifier.Text.Width, classifier.Trunk.Width, 7, options.Hidden, options.Layers));
         return new RewardModel(network, classifier.Trunk.Width, classifier.Text.Width, embodiment);

@@ -8,8 +8,10 @@ namespace Engine.Training.Algorithms;
 
 /// <summary>
 /// Trains the classifier that ends imagined episodes: does this frame show the instruction fulfilled? It sees decoded latents,
-/// because that is what a dream shows. A batch is a quarter of positives (last frames of successes), a quarter of last
-/// frames that are not, a quarter of any other frames, and a quarter of success frames under another instruction.
+/// because that is what a dream shows, and the commanded pose, which a dream knows exactly. It starts from the perception of the cloned
+/// policy, which finds the named object already. A batch is a quarter of positives (last frames of successes), a quarter of last
+/// frames that are not, a quarter of any other frames, and a quarter of success frames under another instruction. Every frame of a success
+/// also says where that success ended (hindsight), which teaches the classifier to find the named object.
 /// </summary>
 public static class SuccessClassifierTraining
 {
@@ -23,19 +25,24 @@ public static class SuccessClassifierTraining
 
         public double WeightDecay { get; set; } = 1e-3;
 
-        public int Shift { get; set; } = 3;
+        /// <summary>Greatest random shift (pixels); small, because a shifted image contradicts the pose.</summary>
+        public int Shift { get; set; } = 1;
+
+        /// <summary>Weight of the squared error of where a success ends (positions scaled to ±1 over the workspace).</summary>
+        public double EndWeight { get; set; } = 10;
     }
 
     /// <param name="data">Episodes with success labels; both kinds are needed.</param>
     /// <param name="reconstructions">The same frames through the autoencoder, u8, by episode.</param>
-    /// <param name="architecture">For the sizes of text and image.</param>
+    /// <param name="encoding">Scale of the states.</param>
+    /// <param name="start">The cloned policy whose trunk and text encoder the classifier starts from.</param>
     /// <param name="options">Settings.</param>
     /// <param name="seed">Seed.</param>
     /// <param name="checkpoint">Folder to resume from; null for none.</param>
     /// <param name="progress">Where progress goes.</param>
     /// <param name="cancellation">Stops the run.</param>
     /// <exception cref="ArgumentException">No success or no failure in the data.</exception>
-    public static (ImageHead Classifier, float[] Losses) Run(TrainingSet data, byte[][] reconstructions, VlaArchitecture architecture, Options options, ulong seed, string? checkpoint, IProgressReporter progress, CancellationToken cancellation)
+    public static (SuccessClassifier Classifier, float[] Losses) Run(TrainingSet data, byte[][] reconstructions, PolicyEncoding encoding, VlaPolicy start, Options options, ulong seed, string? checkpoint, IProgressReporter progress, CancellationToken cancellation)
     {
         var positives = new List<(int Episode, int Time)>();
         var near = new List<(int Episode, int Time)>();
@@ -54,7 +61,10 @@ public static class SuccessClassifierTraining
 
         if (positives.Count == 0 || near.Count == 0)
             throw new ArgumentException($"The success classifier needs successes and failures; the data has {positives.Count} successes in {data.Episodes.Count} episodes. Collect more (engine collect).", nameof(data));
-        var model = new ImageHead(new WeightInitialiser(seed ^ 0x434C), architecture.Tokens, architecture.MaxWords, 1, 0, architecture.ImageSize);
+        var model = new SuccessClassifier(new WeightInitialiser(seed ^ 0x434C), start.Architecture);
+        model.Trunk.CopyFrom(start.Perception.Trunk);
+        model.Text.CopyFrom(start.Perception.Text);
+        int words = start.Architecture.MaxWords;
         var optimizer = new AdamW(model.Parameters(), options.LearningRate, weightDecay: options.WeightDecay);
         var batch = new ImageBatch(data.Camera.Height, data.Camera.Width);
         var loop = new TrainingLoop { Name = "success classifier", Model = model, Optimizer = optimizer, Steps = options.Steps, LearningRate = options.LearningRate, CheckpointFolder = checkpoint };
@@ -66,28 +76,40 @@ public static class SuccessClassifierTraining
             int quarter = options.Batch / 4, count = quarter * 4;
             var labels = new float[count];
             var brightness = new float[count];
-            var tokens = new long[count * architecture.MaxWords];
+            var tokens = new long[count * words];
+            var poses = new float[count * SuccessClassifier.PoseWidth];
+            var ends = new float[count * 3];
+            var known = new float[count];
             batch.Clear();
             for (int i = 0; i < count; i++)
             {
                 var source = (i / quarter) switch { 0 or 3 => positives, 1 => near, _ => negatives };
                 var (e, t) = source[random.NextInt(source.Count)];
                 labels[i] = i < quarter ? 1 : 0;
-                var words = data.Tokens[e];
-                if (i / quarter == 3) words = OtherInstruction(data, e, random);
-                words.CopyTo(tokens, i * architecture.MaxWords);
+                bool other = i / quarter == 3;
+                (other ? OtherInstruction(data, e, random) : data.Tokens[e]).CopyTo(tokens, i * words);
                 brightness[i] = 0.05f * random.NextNormal();
+                var episode = data.Episodes[e];
+                SuccessClassifier.Pose(episode.Command(t), encoding, poses.AsSpan(i * SuccessClassifier.PoseWidth, SuccessClassifier.PoseWidth));
+                if (episode.Success && !other)
+                {
+                    known[i] = 1;
+                    encoding.Contract.Embodiment.ScalePosition(episode.Command(episode.Length), ends.AsSpan(3 * i, 3));
+                }
+
                 batch.Add(reconstructions[e].AsSpan(t * data.Camera.Bytes, data.Camera.Bytes),
                     random.NextInt(2 * options.Shift + 1) - options.Shift, random.NextInt(2 * options.Shift + 1) - options.Shift);
             }
 
-            var logits = model.Forward(batch.ToTensor() + Tensor.FromSpan(brightness, count, 1, 1, 1), Tensor.FromSpan(tokens, count, architecture.MaxWords));
-            return Functional.BinaryCrossEntropyWithLogits(logits.Squeeze(1), Tensor.FromSpan(labels, count));
+            var features = model.Features(batch.ToTensor() + Tensor.FromSpan(brightness, count, 1, 1, 1), Tensor.FromSpan(tokens, count, words));
+            var (logits, end) = model.FromFeatures(features, Tensor.FromSpan(poses, count, SuccessClassifier.PoseWidth));
+            var error = ((end - Tensor.FromSpan(ends, count, 3)) * Tensor.FromSpan(known, count, 1)).Square().Sum() * (1.0 / (3 * known.Sum()));
+            return Functional.BinaryCrossEntropyWithLogits(logits, Tensor.FromSpan(labels, count)) + error * options.EndWeight;
         }
     }
 
     /// <summary>Success probability of every frame [T + 1], by episode, from its reconstructed frames.</summary>
-    public static float[][] Score(ImageHead model, TrainingSet data, byte[][] reconstructions)
+    public static float[][] Score(SuccessClassifier model, TrainingSet data, byte[][] reconstructions, PolicyEncoding encoding)
     {
         using var noGrad = new NoGrad();
         var scores = new float[data.Episodes.Count][];
@@ -96,7 +118,10 @@ public static class SuccessClassifierTraining
             using var scope = new TensorScope();
             int frames = data.Episodes[e].Length + 1;
             var tokens = Tensor.FromSpan(data.Tokens[e], 1, data.Tokens[e].Length).Expand(frames, -1).Contiguous();
-            scores[e] = model.Forward(ImageBatch.FromBytes(reconstructions[e], data.Camera.Height, data.Camera.Width), tokens).Squeeze(1).Sigmoid().ToArray();
+            var poses = new float[frames * SuccessClassifier.PoseWidth];
+            for (int t = 0; t < frames; t++) SuccessClassifier.Pose(data.Episodes[e].Command(t), encoding, poses.AsSpan(t * SuccessClassifier.PoseWidth, SuccessClassifier.PoseWidth));
+            var features = model.Features(ImageBatch.FromBytes(reconstructions[e], data.Camera.Height, data.Camera.Width), tokens);
+            scores[e] = model.FromFeatures(features, Tensor.FromSpan(poses, frames, SuccessClassifier.PoseWidth)).Logits.Sigmoid().ToArray();
         }
 
         return scores;

@@ -2,6 +2,7 @@ using Engine.Runtime.Contract;
 using Engine.Runtime.WorldModel;
 using Engine.Training.Algorithms;
 using Engine.Training.Datasets;
+using Engine.Training.Models;
 using Engine.Training.Torch;
 
 namespace Engine.Training.Rollouts;
@@ -162,6 +163,7 @@ public sealed class DreamEnvironment : IDisposable
         var latents = new float[BatchSize * _latentStride];
         var tokens = new long[BatchSize * words];
         var before = new float[BatchSize * _featureWidth];
+        var poses = new float[BatchSize * SuccessClassifier.PoseWidth];
         for (int k = 0; k < environments.Length; k++)
         {
             int n = environments[k];
@@ -169,11 +171,12 @@ public sealed class DreamEnvironment : IDisposable
             Tokens.AsSpan(n * words, words).CopyTo(tokens.AsSpan(k * words));
             _features.AsSpan(n * _featureWidth, _featureWidth).CopyTo(before.AsSpan(k * _featureWidth));
             EmbodimentSpec.ToState(_commands.AsSpan(n * 7, 7), States.AsSpan(n * 8, 8));
+            SuccessClassifier.Pose(Command(n), _models.Encoding, poses.AsSpan(k * SuccessClassifier.PoseWidth, SuccessClassifier.PoseWidth));
         }
 
         var images = AutoencoderTraining.DecodeFrames(_models.Autoencoder, latents, _models.Rows, _models.Columns);
         var features = _models.Classifier.Features(ImageBatch.FromBytes(images, _models.Camera.Height, _models.Camera.Width), Tensor.FromSpan(tokens, BatchSize, words));
-        var probability = _models.Classifier.FromFeatures(features, null).Squeeze(1).Sigmoid().ToArray();
+        var probability = _models.Classifier.FromFeatures(features, Tensor.FromSpan(poses, BatchSize, SuccessClassifier.PoseWidth)).Logits.Sigmoid().ToArray();
         var values = features.ToArray();
         if (acted && _models.Reward is { } reward)
         {

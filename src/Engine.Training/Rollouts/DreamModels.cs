@@ -15,7 +15,7 @@ public sealed class DreamModels
     public required VariationalAutoencoder Autoencoder { get; init; }
 
     /// <summary>Says whether a frame shows the instruction fulfilled; its features feed the reward.</summary>
-    public required ImageHead Classifier { get; init; }
+    public required SuccessClassifier Classifier { get; init; }
 
     /// <summary>Probability above which an imagined episode ends as a success.</summary>
     public required float Threshold { get; init; }

@@ -96,6 +96,6 @@ public sealed class RewardTrainingTests
         return features;
     }
 
-    private static ImageHead Classifier(TinyWorld world) =>
-        new(new WeightInitialiser(4), world.Architecture().Tokens, world.Architecture().MaxWords, 1, 0, world.Camera.Height);
+    private static SuccessClassifier Classifier(TinyWorld world) =>
+        new(new WeightInitialiser(4), world.Architecture());
 }

@@ -22,7 +22,7 @@ internal sealed class TinyDream : IDisposable
         Autoencoder = new VariationalAutoencoder(new WeightInitialiser(7), 4, 8);
         Latents = AutoencoderTraining.Encode(Autoencoder, world.Set, SilentProgress.Instance, default);
         var architecture = world.Architecture();
-        var classifier = new ImageHead(new WeightInitialiser(8), architecture.Tokens, architecture.MaxWords, 1, 0, architecture.ImageSize);
+        var classifier = new SuccessClassifier(new WeightInitialiser(8), architecture);
         _weights = MakeWorldModel(world.Camera);
         Models = new DreamModels
         {
@@ -90,7 +90,7 @@ internal sealed class TinyDream : IDisposable
     }
 
     /// <summary>A reward network that sees only the first action number a: −max(a − ½, 0) − max(½ − a, 0).</summary>
-    private static RewardModel Aimed(ImageHead classifier, EmbodimentSpec embodiment)
+    private static RewardModel Aimed(SuccessClassifier classifier, EmbodimentSpec embodiment)
     {
         var network = new RewardNetwork(new WeightInitialiser(1), new RewardNetworkShape(classifier.Text.Width, classifier.Trunk.Width, 7, 4, 2));
         using var noGrad = new NoGrad();
