@@ -80,7 +80,10 @@ public sealed class DatasetSummary
     }
 
     private static string[] Range(string kind, string name, double low, double high) =>
-        [kind, name, low.ToString("0.####", CultureInfo.InvariantCulture), high.ToString("0.####", CultureInfo.InvariantCulture)];
+        [kind, name, Number(low), Number(high)];
+
+    /// <summary>Four decimals; what rounds to nothing is 0, never −0.</summary>
+    private static string Number(double value) => (Math.Round(value, 4) + 0.0).ToString("0.####", CultureInfo.InvariantCulture);
 
     private static double[] Filled(int count, double value)
     {

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Engine.Runtime.Contract;
 using Engine.Simulation.Tabletop;
 
@@ -7,6 +6,8 @@ namespace Engine.Host.Evaluation;
 /// <summary>Whether a policy can act in the embedded simulator, and which pictures it needs there.</summary>
 public static class SimulatorContract
 {
+    private const string Remedy = "Evaluate one that was trained on this simulator, e.g. of ./engine quickstart.";
+
     private static readonly string[] Cameras = ["front", "wrist"];
 
     /// <summary>The table-top's options under which the policy sees what its contract says.</summary>
@@ -31,30 +32,8 @@ public static class SimulatorContract
                 throw Misfit(contract, $"wants cameras of different sizes ({string.Join(", ", contract.Cameras.Select(c => $"{c.Name} {c.Height} × {c.Width}"))}); the simulator draws all at one size");
         }
 
-        Names(contract, "state", contract.StateNames, TabletopEmbodiment.StateNames);
-        Names(contract, "action", contract.ActionNames, TabletopEmbodiment.ActionNames);
-        var (has, wants) = (TabletopEmbodiment.Spec, contract.Embodiment);
-        Numbers(contract, "step limits", wants.StepLimit, has.StepLimit);
-        Numbers(contract, "lower corner of the workspace", wants.PoseLow, has.PoseLow);
-        Numbers(contract, "upper corner of the workspace", wants.PoseHigh, has.PoseHigh);
-        if (wants.ControlHz != has.ControlHz)
-            throw Misfit(contract, string.Create(CultureInfo.InvariantCulture, $"acts at {wants.ControlHz} Hz; the simulator at {has.ControlHz} Hz"));
+        ContractFit.Check(contract, TabletopEmbodiment.StateNames, TabletopEmbodiment.ActionNames, TabletopEmbodiment.Spec, "the simulator", Remedy);
     }
 
-    private static void Names(PolicyContract contract, string what, string[] wants, string[] has)
-    {
-        if (wants.Length != has.Length) throw Misfit(contract, $"has {wants.Length} {what} numbers; the simulator has {has.Length}");
-        int other = Enumerable.Range(0, has.Length).FirstOrDefault(i => wants[i] != has[i], -1);
-        if (other >= 0) throw Misfit(contract, $"calls {what} number {other} '{wants[other]}'; in the simulator it is '{has[other]}'");
-    }
-
-    private static void Numbers(PolicyContract contract, string what, float[] wants, float[] has)
-    {
-        if (!wants.AsSpan().SequenceEqual(has)) throw Misfit(contract, $"was made for another arm: its {what} are {List(wants)}, the simulator's {List(has)}");
-    }
-
-    private static string List(float[] values) => $"[{string.Join(", ", values.Select(value => value.ToString("0.###", CultureInfo.InvariantCulture)))}]";
-
-    private static InvalidDataException Misfit(PolicyContract contract, string what) =>
-        new($"The policy '{contract.Name}' {what}. Evaluate one that was trained on this simulator, e.g. of ./engine quickstart.");
+    private static InvalidDataException Misfit(PolicyContract contract, string what) => ContractFit.Misfit(contract, what, Remedy);
 }

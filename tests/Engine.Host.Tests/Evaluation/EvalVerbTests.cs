@@ -22,15 +22,15 @@ public sealed class EvalVerbTests : IDisposable
     public async Task Policies_are_compared_on_the_same_episodes_and_never_run_twice()
     {
         string first = UntrainedPolicy.Write(At("first"), 1), second = UntrainedPolicy.Write(At("second"), 2);
-        string[] call = ["eval", "--policy", $"{first},{second}", "--baseline", "expert", "--variations", "in_distribution,lighting", "--episodes", "6", "--out", At("out"), "environments=4"];
+        string[] call = ["eval", "--policy", $"{first},{second}", "--baseline", "expert", "--variations", "in_distribution,lighting", "--episodes", "4", "--out", At("out"), "environments=4"];
         Assert.True(await Run(call) == 0, _error.ToString());
-        Assert.Contains("36 episodes in", _output.ToString(), StringComparison.Ordinal);
+        Assert.Contains("24 episodes in", _output.ToString(), StringComparison.Ordinal);
         var json = Json();
         Assert.Equal(["expert", "first", "second"], Keys(json["policies"]!));
         Assert.Equal(["first-expert", "second-expert"], Keys(json["paired"]!));
         Assert.Equal(["in_distribution", "lighting", "all"], Keys(json["policies"]!["first"]!));
         var expert = json["policies"]!["expert"]!["in_distribution"]!;
-        Assert.Equal(6, (int)expert["n"]!);
+        Assert.Equal(4, (int)expert["n"]!);
         Assert.Equal(1.0, (double)expert["success"]!);
         foreach (string key in new[] { "low", "high", "intention", "wrong_object", "grasp", "move" }) Assert.InRange((double)expert[key]!, 0, 1);
         foreach (var (pair, variations) in json["paired"]!.AsObject())
@@ -43,14 +43,14 @@ public sealed class EvalVerbTests : IDisposable
             }
         }
 
-        Assert.Contains("| expert | in_distribution | 6 | 100.0 % |", File.ReadAllText(At("out", "eval.md")), StringComparison.Ordinal);
+        Assert.Contains("| expert | in_distribution | 4 | 100.0 % |", File.ReadAllText(At("out", "eval.md")), StringComparison.Ordinal);
 
         // Again: everything is taken; one damaged block is run anew, with the same result.
         string damaged = Directory.GetFiles(At("out", "outcomes")).Order(StringComparer.Ordinal).First();
         File.WriteAllText(damaged, "{");
         Assert.Equal(0, await Run(call));
-        Assert.Contains("6 episodes in", _output.ToString(), StringComparison.Ordinal);
-        Assert.Contains("30 taken from an earlier run", _output.ToString(), StringComparison.Ordinal);
+        Assert.Contains("\n4 episodes in", _output.ToString(), StringComparison.Ordinal);
+        Assert.Contains("20 taken from an earlier run", _output.ToString(), StringComparison.Ordinal);
         var again = Json();
         Assert.Equal(json["policies"]!.ToJsonString(), again["policies"]!.ToJsonString());
         Assert.Equal(json["paired"]!.ToJsonString(), again["paired"]!.ToJsonString());
@@ -92,8 +92,8 @@ public sealed class EvalVerbTests : IDisposable
         { "camera", "wants the camera 'side'; the simulator has front and wrist" },
         { "sizes", "different sizes (front 64 × 64, wrist 32 × 32)" },
         { "state", "has 7 state numbers; the simulator has 8" },
-        { "action", "calls action number 0 'joint 0'; in the simulator it is 'dx (m)'" },
-        { "arm", "its step limits are [0.05, 0.05, 0.05, 0.25, 0.25, 0.25], the simulator's [0.035, 0.035, 0.035, 0.15, 0.15, 0.15]" },
+        { "action", "calls action number 0 'joint 0'; the simulator calls it 'dx (m)'" },
+        { "arm", "its step limits are [0.05, 0.05, 0.05, 0.25, 0.25, 0.25], those of the simulator [0.035, 0.035, 0.035, 0.15, 0.15, 0.15]" },
         { "rate", "acts at 20 Hz; the simulator at 5 Hz" },
     };
 

@@ -26,12 +26,13 @@ internal static class UntrainedPolicy
         MaxWords = 8,
     };
 
+    /// <summary>Whether simulator, libtorch and ONNX Runtime are there.</summary>
+    internal static bool CanRun => NativeLibraryLocator.TryFind("eng_torch") is not null && NativeLibraryLocator.TryFind("eng_mujoco") is not null && OnnxRuntimeLibrary.TryFind() is not null;
+
     /// <summary>Skips the test where the simulator, libtorch or ONNX Runtime is absent.</summary>
     internal static void Require()
     {
-        foreach (string library in new[] { "eng_torch", "eng_mujoco" })
-            if (NativeLibraryLocator.TryFind(library) is null) Assert.Skip($"{library} is absent");
-        if (OnnxRuntimeLibrary.TryFind() is null) Assert.Skip("ONNX Runtime is absent");
+        if (!CanRun) Assert.Skip("the simulator, libtorch or ONNX Runtime is absent");
     }
 
     /// <summary>Writes one into a folder.</summary>
