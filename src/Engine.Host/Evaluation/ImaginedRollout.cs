@@ -41,7 +41,7 @@ public sealed class ImaginedRollout(RolloutSettings settings, ulong seed, string
         using var policy = PolicyDirectory.Load(policyFolder);
         var info = Check(policy.Contract, run.Contract, engine.Camera);
         var recorded = OpenData(data, info.Cameras[0], run.Contract.Embodiment);
-        var dream = run.Dream(ReadStarts(recorded));
+        var dream = Open(run, ReadStarts(recorded));
         int steps = settings.Steps ?? TaskFamily.Find(engine.Task).StepLimit;
 
         var store = OpenStore(info, Origin(dream, policyFolder, steps, recorded.Count));
@@ -103,6 +103,19 @@ public sealed class ImaginedRollout(RolloutSettings settings, ulong seed, string
             throw ContractFit.Misfit(policy, $"wants the camera '{wanted.Name}' at {wanted.Height} × {wanted.Width}; the dream shows '{camera.Name}' at {camera.Height} × {camera.Width}", Remedy);
         ContractFit.Check(policy, dream.StateNames, dream.ActionNames, dream.Embodiment, "the dream", Remedy);
         return new DatasetInfo { Source = "dream", Cameras = [camera], StateNames = dream.StateNames, ActionNames = dream.ActionNames, Embodiment = dream.Embodiment };
+    }
+
+    private RunDream Open(LearningRun run, List<Episode> starts)
+    {
+        try
+        {
+            return run.Dream(starts);
+        }
+        catch (Exception failure) when (failure is ArgumentException or InvalidDataException or FileNotFoundException or DirectoryNotFoundException)
+        {
+            string message = failure.Message.Split('\n')[0];
+            throw new InvalidDataException($"The models of {settings.Run} cannot dream: {message} Train them with this version of the program: ./engine train world-model --out <folder> --config {Path.Combine(settings.Run, "config.yaml")}", failure);
+        }
     }
 
     private static EpisodeStore OpenData(string data, CameraSpec camera, EmbodimentSpec embodiment)

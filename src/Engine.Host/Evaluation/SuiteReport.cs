@@ -9,7 +9,7 @@ namespace Engine.Host.Evaluation;
 public static class SuiteReport
 {
     private static readonly string[] PolicyHeaders = ["policy", "variation", "n", "success", "95 % interval", "intention", "wrong object", "grasp", "move"];
-    private static readonly string[] PairHeaders = ["pair", "variation", "difference", "95 % interval", "only first", "only second", "p (McNemar)"];
+    private static readonly string[] PairHeaders = ["pair", "variation", "difference", "95 % interval", "baseline only", "other only", "p (McNemar)"];
 
     /// <summary>Writes <c>eval.json</c> and <c>eval.md</c>; each whole or not at all.</summary>
     public static void Write(string folder, SuiteResults results, string command)

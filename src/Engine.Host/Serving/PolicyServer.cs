@@ -125,7 +125,7 @@ public sealed class PolicyServer : IAsyncDisposable
         if (!IPAddress.IsLoopback(options.Address) && options.Token is null && !options.Insecure)
         {
             throw new ArgumentException(
-                $"serving on {options.Address} lets other machines drive the policy: set a token (--token), or say --insecure.", nameof(options));
+                $"serving on {options.Address} lets other machines drive the policy: set a token (token=…, or ENGINE_TOKEN), or say --insecure.", nameof(options));
         }
 
         if (options.Token is { Length: < 8 }) throw new ArgumentException("the token has fewer than 8 characters.", nameof(options));
