@@ -97,5 +97,11 @@ public sealed class EngineSettings
         public int Seeds { get; set; } = 3;
 
         public ulong FirstSeed { get; set; } = 1;
+
+        /// <summary>Also improve the improved policy once more, in a dream retrained with its own rollouts.</summary>
+        public bool SecondRound { get; set; } = true;
+
+        /// <summary>Steps by which the world model is trained on for the second round.</summary>
+        public int SecondRoundSteps { get; set; } = 500;
     }
 }

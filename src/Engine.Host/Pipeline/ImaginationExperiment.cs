@@ -32,7 +32,7 @@ public static class ImaginationExperiment
 
     private static void Report(string folder, EngineSettings settings, List<SeedResult> results, TextWriter output)
     {
-        var arms = LearningRun.ExperimentPolicies;
+        string[] arms = [.. results[0].Evaluation.Policies.Keys];
         var differences = arms[1..].ToDictionary(arm => $"{arm}-bc", arm => settings.Evaluation.Variations.ToDictionary(v => v, v => Pool(results, "bc", arm, v)));
         differences["online-bc_more"] = settings.Evaluation.Variations.ToDictionary(v => v, v => Pool(results, "bc_more", "online", v));
         var checkpoints = results.SelectMany(r => r.Checkpoints).ToArray();

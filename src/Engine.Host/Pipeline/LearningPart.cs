@@ -7,10 +7,7 @@ public enum LearningPart
     Policy,
 
     /// <summary>Also own rollouts, world model, classifier and reward, with the dream measured.</summary>
-    WorldModel,
-
-    /// <summary>Recorded data, autoencoder, cloned policy, rollouts, classifier and reward.</summary>
-    Reward,
+    Models,
 
     /// <summary>Everything that PPO needs, and the gate's verdict.</summary>
     Dream,

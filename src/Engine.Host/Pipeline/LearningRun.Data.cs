@@ -19,11 +19,13 @@ public sealed partial class LearningRun
         return new CollectResult(Statistics.Wilson(expert.Count(r => r.Outcome.Success), expert.Length), demonstrations, play);
     });
 
-    /// <summary>Stage: episodes of a cloned policy, sampled, so that the dream knows where this policy goes.</summary>
-    public RecordedResult CollectRollouts(string name = "rollouts", string policy = "bc", string[]? after = null) => Folder.Stage(name, new { _settings.Collect.Rollouts, policy }, after ?? ["collect", "clone"], _progress, () =>
+    /// <summary>Stage: episodes of the cloned policy, sampled, so that the dream knows where this policy goes.</summary>
+    public RecordedResult CollectRollouts() => CollectRollouts("rollouts", "bc", _seeds.Rollouts, ["collect", "clone"]);
+
+    private RecordedResult CollectRollouts(string name, string policy, ulong seed, string[] after) => Folder.Stage(name, new { _settings.Collect.Rollouts, policy }, after, _progress, () =>
     {
         using var actor = new TorchPolicy(Policy(policy), Encoding.Contract);
-        return Record(name, name, _settings.Collect.Rollouts, name == "rollouts" ? _seeds.Rollouts : _seeds.SecondRollouts, new PolicyActor(actor, 1f));
+        return Record(name, name, _settings.Collect.Rollouts, seed, new PolicyActor(actor, 1f));
     });
 
     private RecordedResult Record(string name, string stage, int count, ulong seed, IActor actor)

@@ -5,8 +5,11 @@ namespace Engine.Host.Pipeline;
 
 public sealed partial class LearningRun
 {
-    /// <summary>The arms of the experiment: cloned, cloned again on own successes (the control), offline, PPO in the dream.</summary>
-    public static string[] ExperimentPolicies => ["bc", "bc_more", "offline", "online"];
+    /// <summary>
+    /// The arms of the experiment: cloned, cloned again on own successes (the control), offline, PPO in the dream, and PPO once more after
+    /// a round of own rollouts.
+    /// </summary>
+    public string[] ExperimentPolicies => _settings.Experiment.SecondRound ? ["bc", "bc_more", "offline", "online", "online_again"] : ["bc", "bc_more", "offline", "online"];
 
     /// <summary>
     /// Imagined and real success, greedy, of the cloned policy and of every checked policy along PPO, from the same first frames: does the
@@ -37,7 +40,8 @@ public sealed partial class LearningRun
         CloneAgain();
         TrainOffline();
         var online = TrainOnline();
-        var evaluation = Evaluate(ExperimentPolicies, ["clone", "clone-again", "offline", "online"]);
+        if (_settings.Experiment.SecondRound) TrainOnlineAgain();
+        var evaluation = Evaluate(ExperimentPolicies, _settings.Experiment.SecondRound ? ["clone", "clone-again", "offline", "online", "online_again"] : ["clone", "clone-again", "offline", "online"]);
         return new SeedResult(_settings.Seed, Gate(), online, evaluation, CompareCheckpoints(), MeasureDream(), TrainReward());
     }
 }

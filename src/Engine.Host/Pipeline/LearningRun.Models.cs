@@ -5,19 +5,23 @@ using Engine.Training.Algorithms;
 using Engine.Training.Checkpoints;
 using Engine.Training.Models;
 using Engine.Training.Rollouts;
+using Engine.Training.Torch;
 
 namespace Engine.Host.Pipeline;
 
 public sealed partial class LearningRun
 {
-    /// <summary>Stage 2b: the diffusion world model. A later <paramref name="round"/> goes on from the model before it, with more rollouts.</summary>
-    public LossResult TrainWorldModel(string round = "", string[]? rollouts = null, string[]? after = null, int? steps = null) => Folder.Stage("world-model" + round, new { _settings.WorldModel, steps }, after ?? ["autoencoder", "rollouts"], _progress, () =>
+    /// <summary>Stage 2b: the diffusion world model. The second round goes on from the first one's weights, with more rollouts.</summary>
+    public LossResult TrainWorldModel() => TrainWorldModel("", ["rollouts"], _settings.WorldModel, ["autoencoder", "rollouts"]);
+
+    private LossResult TrainWorldModel(string round, string[] rollouts, WorldModelTraining.Options options, string[] after) => Folder.Stage("world-model" + round, options, after, _progress, () =>
     {
-        var data = TrainingData(rollouts ?? ["rollouts"]);
+        var data = TrainingData(rollouts);
         int rows = Camera.Height / VariationalAutoencoder.Downscale, columns = Camera.Width / VariationalAutoencoder.Downscale;
         var clips = new WorldModelTraining.Clips(data.Latents, data.Episodes, Encoding.Contract.Embodiment, rows, columns, Autoencoder.LatentChannels);
-        var options = _settings.WorldModel;
-        var (model, losses) = WorldModelTraining.Run(clips, options, _settings.Seed, Folder.Checkpoint("world-model" + round, "model"), null, _progress, _cancellation);
+        using var scope = new TensorScope();
+        var start = round.Length == 0 ? null : TensorConversion.ToTensors(SafeTensors.Read(Folder.At("models", "world-model.safetensors")));
+        var (model, losses) = WorldModelTraining.Run(clips, options, _settings.Seed, Folder.Checkpoint("world-model" + round, "model"), start, _progress, _cancellation);
         SafeTensors.Write(Folder.At("models", $"world-model{round}.safetensors"), TensorConversion.ToNamedArrays(model.StateDict()));
         var config = new WorldModelConfig
         {
@@ -40,14 +44,17 @@ public sealed partial class LearningRun
         return new LossResult(model.ParameterCount, Thin(losses));
     });
 
-    /// <summary>Stage: success classifier and dense reward, with the classifier's threshold chosen on held-out episodes.</summary>
-    public RewardResult TrainReward(string round = "", string[]? rollouts = null, string[]? after = null) => Folder.Stage("reward" + round, new { _settings.Classifier, _settings.Reward }, after ?? ["autoencoder", "rollouts"], _progress, () =>
+    /// <summary>Stage: success classifier and dense reward, with the classifier's threshold chosen on held-out episodes, dreamt over again.</summary>
+    public RewardResult TrainReward() => TrainReward("", ["rollouts"]);
+
+    private RewardResult TrainReward(string round, string[] rollouts) => Folder.Stage("reward" + round, new { _settings.Classifier, _settings.Reward }, ["world-model" + round], _progress, () =>
     {
-        string[] taken = rollouts ?? ["rollouts"];
-        var (data, held) = (TrainingData(taken), HeldOut(taken));
-        var (classifier, classifierLosses) = SuccessClassifierTraining.Run(data.Set, data.Reconstructions, Encoding, Policy("bc"), _settings.Classifier, _settings.Seed, Folder.Checkpoint("reward" + round, "classifier"), _progress, _cancellation);
+        var (data, held) = (TrainingData(rollouts), HeldOut(rollouts));
+        var replay = new DreamReplay(WorldModel("world-model" + round), Autoencoder, Encoding.Contract.Embodiment, Camera, _settings.WorldModel.SamplingSteps, _settings.Seed);
+        var (dreamt, heldDreamt) = (replay.All(data.Set, data.Latents, _progress, _cancellation), replay.All(held.Set, held.Latents, _progress, _cancellation));
+        var (classifier, classifierLosses) = SuccessClassifierTraining.Run(data.Set, [data.Reconstructions, dreamt], Encoding, Policy("bc"), _settings.Classifier, _settings.Seed, Folder.Checkpoint("reward" + round, "classifier"), _progress, _cancellation);
         SaveModel("classifier" + round, classifier);
-        var scores = SuccessClassifierTraining.Score(classifier, held.Set, held.Reconstructions, Encoding);
+        var scores = SuccessClassifierTraining.Score(classifier, held.Set, heldDreamt, Encoding);
         var (threshold, f1, precision, recall) = SuccessClassifierTraining.Calibrate(scores, held.Episodes);
 
         var features = RewardTraining.Features(classifier, data.Set, data.Reconstructions);
@@ -79,11 +86,11 @@ public sealed partial class LearningRun
     });
 
     /// <summary>Stage: dreams against held-out recordings.</summary>
-    public DreamResult MeasureDream(string round = "", string[]? rollouts = null) => Folder.Stage("dream" + round, new { _settings.Evaluation.DreamHorizon }, ["world-model" + round, "reward" + round], _progress, () =>
+    public DreamResult MeasureDream() => Folder.Stage("dream", new { _settings.Evaluation.DreamHorizon }, ["world-model", "reward"], _progress, () =>
     {
-        var held = HeldOut(rollouts ?? ["rollouts"]);
-        var report = DreamQuality.Run(Models(round, 1), held.Set, held.Latents, held.Reconstructions, [.. Enumerable.Range(0, held.Episodes.Count)], _settings.Evaluation.DreamHorizon, 6, _settings.Seed);
-        var pictures = DreamPictures.Write(Folder.At("pictures", "dream" + round), report.Examples, Camera);
+        var held = HeldOut("rollouts");
+        var report = DreamQuality.Run(Models("", 1), held.Set, held.Latents, held.Reconstructions, [.. Enumerable.Range(0, held.Episodes.Count)], _settings.Evaluation.DreamHorizon, 6, _settings.Seed);
+        var pictures = DreamPictures.Write(Folder.At("pictures", "dream"), report.Examples, Camera);
         return new DreamResult(report.Psnr, report.PsnrRepeatLast, report.PsnrAutoencoder, report.Ssim, report.ActionSensitivity, pictures);
     });
 }

@@ -16,9 +16,8 @@ public sealed partial class LearningRun
         Clone();
         if (part == LearningPart.Policy) return;
         CollectRollouts();
-        TrainReward();
-        if (part == LearningPart.Reward) return;
         TrainWorldModel();
+        TrainReward();
         MeasureDream();
         if (part == LearningPart.Dream) Gate();
     }

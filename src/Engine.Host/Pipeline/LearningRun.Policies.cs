@@ -48,7 +48,9 @@ public sealed partial class LearningRun
     });
 
     /// <summary>Stage: is the dream honest about the cloned policy? Imagined over real success, greedy, from the same first frames.</summary>
-    public GateResult Gate(string round = "", string policy = "bc", string[]? rollouts = null) => Folder.Stage("gate" + round, _settings.Gate, ["clone", "world-model" + round, "reward" + round], _progress, () =>
+    public GateResult Gate() => Gate("", "bc");
+
+    private GateResult Gate(string round, string policy) => Folder.Stage("gate" + round, _settings.Gate, ["clone", "world-model" + round, "reward" + round], _progress, () =>
     {
         var (imagined, real) = Compare(policy, round, _settings.Gate.Episodes);
         double ratio = real > 0 ? imagined / real : double.PositiveInfinity;
@@ -71,8 +73,8 @@ public sealed partial class LearningRun
     private double Imagine(TorchPolicy actor, IReadOnlyList<Episode> starts, string round)
     {
         var set = new EncodedSet(starts, Camera, Encoding.Tokenise, () => Autoencoder, SilentProgress.Instance, _cancellation);
-        var reward = Folder.Stage<RewardResult>("reward" + round, new { _settings.Classifier, _settings.Reward }, ["autoencoder", "rollouts"], _progress, () => throw new InvalidOperationException("the reward has not been trained"));
-        var models = Models(round, reward.Threshold, reward: false);
+        float threshold = RunFolder.Load<RewardStage>(Folder.At("stages", $"reward{round}.json")).Result.Threshold;
+        var models = Models(round, threshold, reward: false);
         int count = starts.Count;
         using var dream = new DreamEnvironment(models, new DreamStarts(set.Set, set.Latents, [.. Enumerable.Range(0, count)], set.Latents[0].Length / (starts[0].Length + 1)), count, StepLimit, _settings.Seed ^ 0x6761);
         var alive = Enumerable.Range(0, count).ToArray();
@@ -100,42 +102,37 @@ public sealed partial class LearningRun
     }
 
     /// <summary>Stage 6: PPO in the dream, from the cloned policy; the best of the checks in the real simulator is kept.</summary>
-    public OnlineResult TrainOnline(string name = "online", string start = "bc", string round = "", string[]? rollouts = null, string[]? after = null) => Folder.Stage(name, new { _settings.Online, _settings.Evaluation.CheckEpisodes, _settings.Gate.Override, start }, after ?? ["gate" + round], _progress, () =>
+    public OnlineResult TrainOnline() => TrainOnline("online", "bc", "", ["rollouts"]);
+
+    private OnlineResult TrainOnline(string name, string start, string round, string[] rollouts) => Folder.Stage(name, new { _settings.Online, _settings.Evaluation.CheckEpisodes, _settings.Gate.Override, start }, ["gate" + round], _progress, () =>
     {
-        var gate = Gate(round, start, rollouts);
+        var gate = Gate(round, start);
         if (!gate.Holds && !_settings.Gate.Override)
         {
             _progress.Note($"PPO is refused: in the dream the cloned policy succeeds {gate.Imagined:P0}, for real {gate.Real:P0}. Improve the dream (more play, more world model steps), or set gate.override=true.");
             SavePolicy(name, Policy(start), Encoding.Contract);
-            return new OnlineResult(false, 0, gate.Real, []);
+            return new OnlineResult(false, 0, gate.Real, gate.Real, []);
         }
 
-        var data = TrainingData(rollouts ?? ["rollouts"]);
-        var reward = TrainReward(round, rollouts, round.Length == 0 ? null : ["autoencoder", "rollouts" + round]);
+        var data = TrainingData(rollouts);
+        var reward = TrainReward(round, rollouts);
         var models = Models(round, reward.Threshold);
         int stride = models.Rows * models.Columns * Autoencoder.LatentChannels;
         var starts = new DreamStarts(data.Set, data.Latents, [.. Enumerable.Range(0, data.Episodes.Count)], stride);
         using var dream = new DreamEnvironment(models, starts, _settings.Online.Environments, StepLimit, _settings.Seed ^ 0x50504F);
         var policy = Policy(start);
         var ppo = new DreamPpo(policy, dream, Encoding, _settings.Online, StepLimit, _settings.Seed);
-        int keptIteration = 0;
-        double kept = Check(policy);
-        SavePolicy(name, policy, Encoding.Contract);
-        double first = kept;
+        double first = Check(policy);
         var history = ppo.Run(iteration =>
         {
-            double success = Check(policy);
             SavePolicy($"{name}-{iteration}", policy, Encoding.Contract);
-            if (success >= kept)
-            {
-                (kept, keptIteration) = (success, iteration);
-                SavePolicy(name, policy, Encoding.Contract);
-            }
-
-            return success;
-        }, _progress, _cancellation);
-        _progress.Note($"PPO: real success on the check seeds {first:P0} before, {kept:P0} after {keptIteration} updates (kept)");
-        return new OnlineResult(true, keptIteration, kept, [.. history]);
+            return Check(policy);
+        }, Folder.Checkpoint(name, "ppo"), _progress, _cancellation);
+        var best = history.Where(i => i.RealSuccess >= first).MaxBy(i => (i.RealSuccess, i.Iteration));
+        int kept = best is null ? 0 : best.Iteration - _settings.Online.CriticWarmup + 1;
+        SavePolicy(name, Policy(best is null ? start : $"{name}-{kept}"), Encoding.Contract);
+        _progress.Note($"PPO: real success on the check seeds {first:P0} before, {best?.RealSuccess ?? first:P0} after {kept} updates (kept)");
+        return new OnlineResult(true, kept, first, best?.RealSuccess ?? first, [.. history]);
     });
 
     /// <summary>Greedy success in the real simulator on the check seeds.</summary>

@@ -18,7 +18,7 @@ public sealed record DreamResult(double[] Psnr, double[] PsnrRepeatLast, double[
 
 public sealed record GateResult(double Imagined, double Real, double Ratio, bool Holds, int Episodes);
 
-public sealed record OnlineResult(bool Ran, int KeptIteration, double KeptCheck, Engine.Training.Algorithms.PpoIteration[] Iterations);
+public sealed record OnlineResult(bool Ran, int KeptIteration, double FirstCheck, double KeptCheck, Engine.Training.Algorithms.PpoIteration[] Iterations);
 
 public sealed record VariationResult(int N, double Success, double Low, double High, double Intention, double WrongObject, double Grasp, double Move, bool[] Successes);
 

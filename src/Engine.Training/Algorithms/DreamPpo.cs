@@ -9,12 +9,12 @@ namespace Engine.Training.Algorithms;
 
 /// <summary>
 /// Proximal policy optimisation (Schulman et al., arXiv 1707.06347) with generalised advantage estimation (arXiv 1506.02438) in
-/// imagined episodes. Reward of a step: <c>success·1[predicted success] + shaping·(γΦ′ − Φ) + weight·r̂</c>, Φ the success
-/// probability (0 after a success), r̂ the learnt dense reward. The actor's loss is the clipped surrogate on normalised advantages plus
-/// a divergence to the starting policy; the critic has a trunk of its own, started from the policy's.
+/// imagined episodes. Reward of a step: <c>success·Φ′·1[predicted success] + shaping·(γΦ′ − Φ) + weight·r̂</c>, Φ the success
+/// probability (0 in the shaping after a success), r̂ the learnt dense reward. The actor's loss is the clipped surrogate on normalised advantages plus
+/// a divergence to the starting policy (over all tokens: those that mean nothing stay as they are); the critic has a trunk of its own, started from the policy's.
 /// Environments end and are reset one by one inside a rollout.
 /// </summary>
-public sealed class DreamPpo
+public sealed partial class DreamPpo
 {
     private readonly DreamEnvironment _dream;
     private readonly PolicyEncoding _encoding;
@@ -58,18 +58,27 @@ public sealed class DreamPpo
 
     /// <summary>Runs all iterations.</summary>
     /// <param name="check">Success of the current policy in the real simulator, called every <see cref="PpoOptions.CheckEvery"/> updates; null for never.</param>
+    /// <param name="checkpoint">Folder to resume from and to write to; null for none. A resumed run gives the same policy as an uninterrupted one.</param>
     /// <param name="progress">Where progress goes.</param>
     /// <param name="cancellation">Stops between iterations.</param>
-    public IReadOnlyList<PpoIteration> Run(Func<int, double>? check, IProgressReporter progress, CancellationToken cancellation)
+    public IReadOnlyList<PpoIteration> Run(Func<int, double>? check, string? checkpoint, IProgressReporter progress, CancellationToken cancellation)
     {
-        var history = new List<PpoIteration>();
-        var all = Enumerable.Range(0, _dream.Count).ToArray();
-        _dream.Reset(all);
         int total = _options.Iterations + _options.CriticWarmup;
+        var history = Resume(checkpoint);
+        int first = history.Count;
+        if (first > 0) progress.Note($"PPO in the dream: resuming at iteration {first} of {total}");
+        var all = Enumerable.Range(0, _dream.Count).ToArray();
         using var task = progress.Begin("PPO in the dream", total, "iterations");
-        for (int i = 0; i < total; i++)
+        task.Advance(first);
+        for (int i = first; i < total; i++)
         {
             cancellation.ThrowIfCancellationRequested();
+            if (i % CheckpointEvery == 0)
+            {
+                if (i > first) Save(checkpoint, history);
+                _dream.Restart((uint)(i * _options.RolloutSteps));
+            }
+
             int iteration = i - _options.CriticWarmup;
             var rollout = Collect(i, all);
             var report = Update(rollout, i, iteration >= 0);
@@ -136,7 +145,7 @@ public sealed class DreamPpo
         for (int n = 0; n < _dream.Count; n++)
         {
             bool success = _dream.Terminated[n];
-            double reward = success ? _options.SuccessReward : 0;
+            double reward = success ? _options.SuccessReward * _dream.SuccessProbability[n] : 0;
             reward += _options.ShapingWeight * (_options.Gamma * (success ? 0 : _dream.SuccessProbability[n]) - before[n]);
             reward += _options.RewardWeight * _dream.Reward[n];
             int at = t * _dream.Count + n;
@@ -209,7 +218,7 @@ public sealed class DreamPpo
                 var active = Tensor.FromSpan(_activeTokens, 1, _tokens);
                 var all = logits.LogSoftmax(2);
                 var probabilities = all.Exp();
-                var startKl = ((probabilities * (all - PickRows(reference!, batch))).Sum(2) * active).Sum(1).Mean();
+                var startKl = (probabilities * (all - PickRows(reference!, batch))).Sum(2).Sum(1).Mean();
                 var entropy = -((probabilities * all).Sum(2) * active).Sum(1).Mean();
                 var loss = surrogate + startKl * _options.KlWeight - entropy * _options.EntropyWeight;
                 _policyOptimizer.ZeroGrad();

@@ -10,7 +10,7 @@ public sealed class PpoOptions
     public int CriticWarmup { get; set; } = 4;
 
     /// <summary>Dreams at once N.</summary>
-    public int Environments { get; set; } = 64;
+    public int Environments { get; set; } = 96;
 
     /// <summary>Steps of each dream an iteration.</summary>
     public int RolloutSteps { get; set; } = 12;
@@ -21,11 +21,11 @@ public sealed class PpoOptions
 
     public double ClipRange { get; set; } = 0.2;
 
-    public int Epochs { get; set; } = 3;
+    public int Epochs { get; set; } = 2;
 
-    public int Minibatch { get; set; } = 128;
+    public int Minibatch { get; set; } = 192;
 
-    public double PolicyLearningRate { get; set; } = 2e-4;
+    public double PolicyLearningRate { get; set; } = 1e-4;
 
     public double CriticLearningRate { get; set; } = 5e-4;
 
@@ -41,14 +41,14 @@ public sealed class PpoOptions
 
     public double CriticGradientNorm { get; set; } = 1.0;
 
-    /// <summary>Reward at predicted success.</summary>
+    /// <summary>Reward at predicted success, times its probability.</summary>
     public double SuccessReward { get; set; } = 1;
 
     /// <summary>Weight of the potential shaping γΦ(s′) − Φ(s), Φ the classifier's probability (Ng et al., ICML 1999).</summary>
     public double ShapingWeight { get; set; } = 1;
 
     /// <summary>Weight of the learnt dense reward (RRD).</summary>
-    public double RewardWeight { get; set; } = 0.5;
+    public double RewardWeight { get; set; } = 0.2;
 
     /// <summary>At the step limit, bootstrap with the critic's value of the last observation (true) or treat it as the end (false).</summary>
     public bool BootstrapAtLimit { get; set; }

@@ -7,11 +7,12 @@ using Engine.Training.Torch;
 namespace Engine.Training.Algorithms;
 
 /// <summary>
-/// Trains the classifier that ends imagined episodes: does this frame show the instruction fulfilled? It sees decoded latents,
-/// because that is what a dream shows, and the commanded pose, which a dream knows exactly. It starts from the perception of the cloned
-/// policy, which finds the named object already. A batch is a quarter of positives (last frames of successes), a quarter of last
-/// frames that are not, a quarter of any other frames, and a quarter of success frames under another instruction. Every frame of a success
-/// also says where that success ended (hindsight), which teaches the classifier to find the named object.
+/// Trains the classifier that ends imagined episodes: does this frame show the instruction fulfilled? It sees frames as a dream shows
+/// them: through the autoencoder, and dreamt over again from the recorded actions, whose real outcome is known; and the commanded pose,
+/// which a dream knows exactly. It starts from the perception of the cloned policy, which finds the named object already. A batch is a
+/// quarter of positives (last frames of successes), a quarter of last frames that are not, a quarter of any other frames, and a quarter of
+/// success frames under another instruction. Every frame of a success also says where that success ended (hindsight), which teaches the
+/// classifier to find the named object.
 /// </summary>
 public static class SuccessClassifierTraining
 {
@@ -33,7 +34,7 @@ public static class SuccessClassifierTraining
     }
 
     /// <param name="data">Episodes with success labels; both kinds are needed.</param>
-    /// <param name="reconstructions">The same frames through the autoencoder, u8, by episode.</param>
+    /// <param name="appearances">The same frames, u8 by episode, in each of the ways in which they may look; the first way gives the episodes' first frames.</param>
     /// <param name="encoding">Scale of the states.</param>
     /// <param name="start">The cloned policy whose trunk and text encoder the classifier starts from.</param>
     /// <param name="options">Settings.</param>
@@ -42,7 +43,7 @@ public static class SuccessClassifierTraining
     /// <param name="progress">Where progress goes.</param>
     /// <param name="cancellation">Stops the run.</param>
     /// <exception cref="ArgumentException">No success or no failure in the data.</exception>
-    public static (SuccessClassifier Classifier, float[] Losses) Run(TrainingSet data, byte[][] reconstructions, PolicyEncoding encoding, VlaPolicy start, Options options, ulong seed, string? checkpoint, IProgressReporter progress, CancellationToken cancellation)
+    public static (SuccessClassifier Classifier, float[] Losses) Run(TrainingSet data, IReadOnlyList<byte[][]> appearances, PolicyEncoding encoding, VlaPolicy start, Options options, ulong seed, string? checkpoint, IProgressReporter progress, CancellationToken cancellation)
     {
         var positives = new List<(int Episode, int Time)>();
         var near = new List<(int Episode, int Time)>();
@@ -67,6 +68,7 @@ public static class SuccessClassifierTraining
         int words = start.Architecture.MaxWords;
         var optimizer = new AdamW(model.Parameters(), options.LearningRate, weightDecay: options.WeightDecay);
         var batch = new ImageBatch(data.Camera.Height, data.Camera.Width);
+        var first = new ImageBatch(data.Camera.Height, data.Camera.Width);
         var loop = new TrainingLoop { Name = "success classifier", Model = model, Optimizer = optimizer, Steps = options.Steps, LearningRate = options.LearningRate, CheckpointFolder = checkpoint };
         return (model, loop.Run(Loss, progress, cancellation));
 
@@ -81,6 +83,7 @@ public static class SuccessClassifierTraining
             var ends = new float[count * 3];
             var known = new float[count];
             batch.Clear();
+            first.Clear();
             for (int i = 0; i < count; i++)
             {
                 var source = (i / quarter) switch { 0 or 3 => positives, 1 => near, _ => negatives };
@@ -97,19 +100,22 @@ public static class SuccessClassifierTraining
                     encoding.Contract.Embodiment.ScalePosition(episode.Command(episode.Length), ends.AsSpan(3 * i, 3));
                 }
 
-                batch.Add(reconstructions[e].AsSpan(t * data.Camera.Bytes, data.Camera.Bytes),
-                    random.NextInt(2 * options.Shift + 1) - options.Shift, random.NextInt(2 * options.Shift + 1) - options.Shift);
+                var (rows, columns) = (random.NextInt(2 * options.Shift + 1) - options.Shift, random.NextInt(2 * options.Shift + 1) - options.Shift);
+                batch.Add(appearances[random.NextInt(appearances.Count)][e].AsSpan(t * data.Camera.Bytes, data.Camera.Bytes), rows, columns);
+                first.Add(appearances[0][e].AsSpan(0, data.Camera.Bytes), rows, columns);
             }
 
-            var features = model.Features(batch.ToTensor() + Tensor.FromSpan(brightness, count, 1, 1, 1), Tensor.FromSpan(tokens, count, words));
-            var (logits, end) = model.FromFeatures(features, Tensor.FromSpan(poses, count, SuccessClassifier.PoseWidth));
+            var light = Tensor.FromSpan(brightness, count, 1, 1, 1);
+            var instruction = Tensor.FromSpan(tokens, count, words);
+            var features = model.Features(Tensor.Cat(0, batch.ToTensor() + light, first.ToTensor() + light), Tensor.Cat(0, instruction, instruction));
+            var (logits, end) = model.FromFeatures(features.Narrow(0, count, count), features.Narrow(0, 0, count), Tensor.FromSpan(poses, count, SuccessClassifier.PoseWidth));
             var error = ((end - Tensor.FromSpan(ends, count, 3)) * Tensor.FromSpan(known, count, 1)).Square().Sum() * (1.0 / (3 * known.Sum()));
             return Functional.BinaryCrossEntropyWithLogits(logits, Tensor.FromSpan(labels, count)) + error * options.EndWeight;
         }
     }
 
-    /// <summary>Success probability of every frame [T + 1], by episode, from its reconstructed frames.</summary>
-    public static float[][] Score(SuccessClassifier model, TrainingSet data, byte[][] reconstructions, PolicyEncoding encoding)
+    /// <summary>Success probability of every frame [T + 1], by episode, from frames in one of their appearances.</summary>
+    public static float[][] Score(SuccessClassifier model, TrainingSet data, byte[][] appearance, PolicyEncoding encoding)
     {
         using var noGrad = new NoGrad();
         var scores = new float[data.Episodes.Count][];
@@ -120,8 +126,8 @@ public static class SuccessClassifierTraining
             var tokens = Tensor.FromSpan(data.Tokens[e], 1, data.Tokens[e].Length).Expand(frames, -1).Contiguous();
             var poses = new float[frames * SuccessClassifier.PoseWidth];
             for (int t = 0; t < frames; t++) SuccessClassifier.Pose(data.Episodes[e].Command(t), encoding, poses.AsSpan(t * SuccessClassifier.PoseWidth, SuccessClassifier.PoseWidth));
-            var features = model.Features(ImageBatch.FromBytes(reconstructions[e], data.Camera.Height, data.Camera.Width), tokens);
-            scores[e] = model.FromFeatures(features, Tensor.FromSpan(poses, frames, SuccessClassifier.PoseWidth)).Logits.Sigmoid().ToArray();
+            var features = model.Features(ImageBatch.FromBytes(appearance[e], data.Camera.Height, data.Camera.Width), tokens);
+            scores[e] = model.FromFeatures(features.Narrow(0, 0, 1).Expand(frames, -1), features, Tensor.FromSpan(poses, frames, SuccessClassifier.PoseWidth)).Logits.Sigmoid().ToArray();
         }
 
         return scores;
@@ -133,7 +139,7 @@ public static class SuccessClassifierTraining
     public static (float Threshold, double F1, double Precision, double Recall) Calibrate(float[][] scores, IReadOnlyList<Episode> episodes)
     {
         var best = (Threshold: 0.5f, F1: -1.0, Precision: 0.0, Recall: 0.0);
-        foreach (float threshold in (ReadOnlySpan<float>)[0.5f, 0.6f, 0.7f, 0.8f, 0.85f, 0.9f, 0.95f, 0.98f])
+        foreach (float threshold in (ReadOnlySpan<float>)[0.2f, 0.3f, 0.4f, 0.5f, 0.6f, 0.7f, 0.8f, 0.85f, 0.9f, 0.95f, 0.98f])
         {
             int truePositive = 0, falsePositive = 0, falseNegative = 0;
             for (int e = 0; e < scores.Length; e++)

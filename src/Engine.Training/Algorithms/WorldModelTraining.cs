@@ -12,7 +12,7 @@ namespace Engine.Training.Algorithms;
 /// <item><em>independent</em> (Diffusion Forcing, arXiv 2407.01392; the original's): every frame has its own t, loss on all frames.</item>
 /// <item><em>teacher-forced</em>: a clean context stream and a noisy target stream with shared weights, which is what inference with
 /// a key-value cache computes. Half of the context frames enter as at inference (scaled, timestep 14), half with noise, so that the
-/// model forgives its own errors. Targets have t ≥ 200, 40 % of them t = 999.</item>
+/// model forgives its own errors. Targets have t ≥ 200, most of them t = 999: with one denoising step no other is ever asked for.</item>
 /// </list>
 /// </summary>
 public static class WorldModelTraining
@@ -37,6 +37,9 @@ public static class WorldModelTraining
 
         public double ForegroundWeight { get; set; } = 3;
 
+        /// <summary>Share of the targets that are pure noise (t = 999); teacher_forced only.</summary>
+        public double FullNoiseShare { get; set; } = 0.7;
+
         public int Dim { get; set; } = 128;
 
         public int Layers { get; set; } = 3;
@@ -52,6 +55,14 @@ public static class WorldModelTraining
 
         /// <summary>DDIM steps at inference.</summary>
         public int SamplingSteps { get; set; } = 1;
+
+        /// <summary>The same settings for going on from a trained model.</summary>
+        public Options Continued(int steps, double learningRate)
+        {
+            var options = (Options)MemberwiseClone();
+            (options.Steps, options.LearningRate) = (steps, learningRate);
+            return options;
+        }
     }
 
     /// <summary>Clips for training: latents and what is known of the actions, by episode.</summary>
@@ -63,8 +74,15 @@ public static class WorldModelTraining
     /// <param name="Channels">Latent channels C.</param>
     public sealed record Clips(float[][] Latents, IReadOnlyList<Episode> Episodes, EmbodimentSpec Embodiment, int Rows, int Columns, int Channels);
 
+    /// <param name="clips">What is learnt from.</param>
+    /// <param name="options">Settings.</param>
+    /// <param name="seed">Seed of weights, clips and noise.</param>
+    /// <param name="checkpoint">Folder to resume from; null for none.</param>
+    /// <param name="start">Weights to go on from; null for fresh ones.</param>
+    /// <param name="progress">Where progress goes.</param>
+    /// <param name="cancellation">Stops the run.</param>
     /// <returns>The model with its EMA weights, and the losses.</returns>
-    public static (DiffusionTransformer Model, float[] Losses) Run(Clips clips, Options options, ulong seed, string? checkpoint, DiffusionTransformer? start, IProgressReporter progress, CancellationToken cancellation)
+    public static (DiffusionTransformer Model, float[] Losses) Run(Clips clips, Options options, ulong seed, string? checkpoint, IReadOnlyDictionary<string, Tensor>? start, IProgressReporter progress, CancellationToken cancellation)
     {
         bool forced = options.Objective switch
         {
@@ -86,7 +104,7 @@ public static class WorldModelTraining
             PredictChange = options.PredictChange,
         };
         var model = new DiffusionTransformer(new WeightInitialiser(seed ^ 0x574D), architecture);
-        if (start is not null) model.CopyFrom(start);
+        if (start is not null) model.LoadStateDict(start);
         var optimizer = new AdamW(model.Parameters(), options.LearningRate, 0.9, forced ? 0.98 : 0.99, weightDecay: options.WeightDecay);
         var ema = new Ema(model, options.EmaDecay, warmup: true);
         var sampler = new ClipSampler(clips, options.Batch, options.Frames, seed);
@@ -149,7 +167,7 @@ public static class WorldModelTraining
                 contextNoise[i * frames + f] = noisy ? 1 : 0;
             }
 
-            for (int f = 0; f < targets; f++) targetTime[i * targets + f] = random.NextFloat() < 0.4f ? 999 : 200 + random.NextInt(800);
+            for (int f = 0; f < targets; f++) targetTime[i * targets + f] = random.NextFloat() < options.FullNoiseShare ? 999 : 200 + random.NextInt(800);
         }
 
         var latents = clip.Latents;

@@ -14,7 +14,7 @@ public sealed class PolicyEncoding
         _tokenizer = new InstructionTokenizer(contract.Vocabulary, contract.MaxWords);
         var statistics = contract.ActionStatistics;
         ActiveActions = new bool[statistics.Width];
-        for (int i = 0; i < ActiveActions.Length; i++) ActiveActions[i] = !statistics.Mask[i] || statistics.Q99[i] > statistics.Q01[i];
+        for (int i = 0; i < ActiveActions.Length; i++) ActiveActions[i] = statistics.Std[i] > 0 && (!statistics.Mask[i] || statistics.Q99[i] > statistics.Q01[i]);
     }
 
     public PolicyContract Contract { get; }
@@ -22,8 +22,8 @@ public sealed class PolicyEncoding
     public int ActionWidth => Contract.ActionStatistics.Width;
 
     /// <summary>
-    /// Which action numbers can vary at all. Numbers whose quantiles agree decode to that constant whatever their token (and however far a rare
-    /// outlier lies), so their tokens take no part in log-probabilities, entropies and divergences.
+    /// Which action numbers vary in the data at all: their deviation is not 0, and their quantiles differ where they are normalised. The
+    /// others' tokens mean (nearly) nothing, so they take no part in log-probabilities and entropies.
     /// </summary>
     public bool[] ActiveActions { get; }
 
@@ -47,7 +47,7 @@ public sealed class PolicyEncoding
         var s = Contract.ActionStatistics;
         for (int i = 0; i < action.Length; i++)
         {
-            float value = !s.Mask[i] ? action[i] : !ActiveActions[i] ? 0 : 2 * (action[i] - s.Q01[i]) / (s.Q99[i] - s.Q01[i] + 1e-8f) - 1;
+            float value = !s.Mask[i] ? action[i] : s.Q99[i] <= s.Q01[i] ? 0 : 2 * (action[i] - s.Q01[i]) / (s.Q99[i] - s.Q01[i] + 1e-8f) - 1;
             classes[i] = VlaPolicy.ClassOf(value, Contract.ActionBins);
         }
     }

@@ -5,10 +5,11 @@ using Engine.Training.Torch.Layers;
 namespace Engine.Training.Models;
 
 /// <summary>
-/// Does an image, at a commanded pose, show the instruction fulfilled? An <see cref="ImageTrunk"/> of its own gives features f; one branch
-/// says where the instruction's success would end, end = Linear(SiLU(Linear(f))) [B, 3] (±1 over the workspace, supervised by hindsight);
-/// the logit is an MLP (SiLU) of f, the state and 10·(end − position). A success hangs on centimetres, fewer than a small image has
-/// pixels for, and the difference says so directly.
+/// Does an image, at a commanded pose, show the instruction fulfilled? An <see cref="ImageTrunk"/> of its own gives features f of the
+/// image and f₀ of the episode's first image, which nothing has blurred or covered yet. One branch says where the instruction's success
+/// would end, end = Linear(SiLU(Linear([f₀, f]))) [B, 3] (±1 over the workspace, supervised by hindsight); the logit is an MLP (SiLU) of
+/// f, the state and 10·(end − position). A success hangs on centimetres, fewer than a small image has pixels for, and the difference
+/// says so directly.
 /// </summary>
 public sealed class SuccessClassifier : Module
 {
@@ -30,7 +31,7 @@ public sealed class SuccessClassifier : Module
         Text = Child("text", new TextEncoder(initialiser, a.Tokens, a.MaxWords, a.TextWidth));
         Trunk = Child("trunk", new ImageTrunk(initialiser, a.TextWidth, a.ImageSize, a.Channels, a.Keypoints));
         FeatureWidth = Trunk.Width + Text.Width;
-        _endHidden = Child("end_hidden", new Linear(initialiser, FeatureWidth, a.Hidden));
+        _endHidden = Child("end_hidden", new Linear(initialiser, 2 * FeatureWidth, a.Hidden));
         _end = Child("end", new Linear(initialiser, a.Hidden, 3));
         _hidden1 = Child("hidden1", new Linear(initialiser, FeatureWidth + PoseWidth, a.Hidden));
         _hidden2 = Child("hidden2", new Linear(initialiser, a.Hidden, a.Hidden));
@@ -51,10 +52,13 @@ public sealed class SuccessClassifier : Module
         return Tensor.Cat(1, Trunk.Forward(images, text), text);
     }
 
-    /// <summary>Logits [B] and ends [B, 3] (±1 over the workspace) from features [B, F] and poses [B, 11].</summary>
-    public (Tensor Logits, Tensor Ends) FromFeatures(Tensor features, Tensor poses)
+    /// <summary>
+    /// Logits [B] and ends [B, 3] (±1 over the workspace) from the features [B, F] of the episodes' first images, those of the images
+    /// now, and poses [B, 11].
+    /// </summary>
+    public (Tensor Logits, Tensor Ends) FromFeatures(Tensor first, Tensor features, Tensor poses)
     {
-        var end = _end.Forward(_endHidden.Forward(features).Silu());
+        var end = _end.Forward(_endHidden.Forward(Tensor.Cat(1, first, features)).Silu());
         var offset = (end - poses.Narrow(1, StateWidth, 3)) * OffsetScale;
         var hidden = _hidden1.Forward(Tensor.Cat(1, features, poses.Narrow(1, 0, StateWidth), offset)).Silu();
         return (_output.Forward(_hidden2.Forward(hidden).Silu()).Squeeze(1), end);

@@ -21,7 +21,7 @@ public sealed class DreamEnvironment : IDisposable
     private readonly DreamState _state;
     private readonly ulong _seed;
     private readonly int _stepLimit, _latentStride;
-    private readonly float[] _latents, _commands, _features;
+    private readonly float[] _latents, _commands, _features, _firstFeatures;
     private readonly int[] _time;
     private readonly uint[] _episode;
     private readonly int _featureWidth;
@@ -41,6 +41,7 @@ public sealed class DreamEnvironment : IDisposable
         _latents = new float[count * _latentStride];
         _commands = new float[count * 7];
         _features = new float[count * _featureWidth];
+        _firstFeatures = new float[count * _featureWidth];
         _time = new int[count];
         _episode = new uint[count];
         Images = new byte[count * models.Camera.Bytes];
@@ -112,6 +113,13 @@ public sealed class DreamEnvironment : IDisposable
         Look(environments, null);
     }
 
+    /// <summary>Begins all environments anew, with episodes numbered from <paramref name="episode"/>.</summary>
+    public void Restart(uint episode)
+    {
+        Array.Fill(_episode, episode);
+        Reset([.. Enumerable.Range(0, Count)]);
+    }
+
     /// <summary>Advances some environments by one step; <paramref name="actions"/> [n, 7] in the environment's units.</summary>
     public void Step(ReadOnlySpan<int> environments, ReadOnlySpan<float> actions)
     {
@@ -163,6 +171,7 @@ public sealed class DreamEnvironment : IDisposable
         var latents = new float[BatchSize * _latentStride];
         var tokens = new long[BatchSize * words];
         var before = new float[BatchSize * _featureWidth];
+        var first = new float[BatchSize * _featureWidth];
         var poses = new float[BatchSize * SuccessClassifier.PoseWidth];
         for (int k = 0; k < environments.Length; k++)
         {
@@ -176,8 +185,14 @@ public sealed class DreamEnvironment : IDisposable
 
         var images = AutoencoderTraining.DecodeFrames(_models.Autoencoder, latents, _models.Rows, _models.Columns);
         var features = _models.Classifier.Features(ImageBatch.FromBytes(images, _models.Camera.Height, _models.Camera.Width), Tensor.FromSpan(tokens, BatchSize, words));
-        var probability = _models.Classifier.FromFeatures(features, Tensor.FromSpan(poses, BatchSize, SuccessClassifier.PoseWidth)).Logits.Sigmoid().ToArray();
         var values = features.ToArray();
+        if (!acted)
+        {
+            for (int k = 0; k < environments.Length; k++) values.AsSpan(k * _featureWidth, _featureWidth).CopyTo(_firstFeatures.AsSpan(environments[k] * _featureWidth));
+        }
+
+        for (int k = 0; k < environments.Length; k++) _firstFeatures.AsSpan(environments[k] * _featureWidth, _featureWidth).CopyTo(first.AsSpan(k * _featureWidth));
+        var probability = _models.Classifier.FromFeatures(Tensor.FromSpan(first, BatchSize, _featureWidth), features, Tensor.FromSpan(poses, BatchSize, SuccessClassifier.PoseWidth)).Logits.Sigmoid().ToArray();
         if (acted && _models.Reward is { } reward)
         {
             var padded = new float[BatchSize * 7];

@@ -41,8 +41,10 @@ public static class DreamQuality
     {
         var chosen = episodes.Where(e => data.Episodes[e].Length >= horizon).Take(64).ToArray();
         if (chosen.Length < 2) throw new ArgumentException($"Fewer than two held-out episodes have {horizon} steps; lower the horizon or collect more.", nameof(episodes));
-        var own = Dream(models, data, latents, chosen, chosen, horizon, seed);
-        var other = Dream(models, data, latents, chosen, [.. chosen.Skip(1), chosen[0]], horizon, seed);
+        var replay = new DreamReplay(models.WorldModel, models.Autoencoder, models.Encoding.Contract.Embodiment, models.Camera, models.SamplingSteps, seed);
+        int[] horizons = [.. chosen.Select(_ => horizon)];
+        var own = replay.Run(data, latents, chosen, chosen, horizons);
+        var other = replay.Run(data, latents, chosen, [.. chosen.Skip(1), chosen[0]], horizons);
         var (psnr, repeat, ceiling, ssim) = (new double[horizon], new double[horizon], new double[horizon], new double[horizon]);
         double sensitivity = 0;
         int bytes = models.Camera.Bytes;
@@ -69,50 +71,5 @@ public static class DreamQuality
             return (truth, own[k], data.Episodes[chosen[k]].Instruction);
         }).ToArray();
         return new Report { Psnr = psnr, PsnrRepeatLast = repeat, PsnrAutoencoder = ceiling, Ssim = ssim, ActionSensitivity = sensitivity, Examples = shown };
-    }
-
-    /// <summary>Dreams u8 [horizon + 1, H, W, 3] from the first frames of <paramref name="starts"/> under the actions of <paramref name="acting"/>.</summary>
-    private static byte[][] Dream(DreamModels models, TrainingSet data, float[][] latents, int[] starts, int[] acting, int horizon, ulong seed)
-    {
-        int count = starts.Length, stride = models.Rows * models.Columns * models.Autoencoder.LatentChannels, bytes = models.Camera.Bytes;
-        using var state = new DreamState(models.WorldModel, count, DreamMode.Streaming, models.SamplingSteps, seed);
-        var embodiment = models.Encoding.Contract.Embodiment;
-        var commands = new float[count * 7];
-        var conditioning = new float[count * ActionConditioning.Width];
-        var current = new float[count * stride];
-        var frames = new byte[count][];
-        var all = Enumerable.Range(0, count).ToArray();
-        for (int k = 0; k < count; k++)
-        {
-            frames[k] = new byte[(horizon + 1) * bytes];
-            var command = commands.AsSpan(k * 7, 7);
-            for (int i = 0; i < 7; i++) command[i] = data.Episodes[starts[k]].Commands[0, i];
-            var first = conditioning.AsSpan(k * ActionConditioning.Width, ActionConditioning.Width);
-            ActionConditioning.Fill(embodiment, default, command, first);
-            latents[starts[k]].AsSpan(0, stride).CopyTo(current.AsSpan(k * stride));
-            state.Reset(k, 0, current.AsSpan(k * stride, stride), first);
-        }
-
-        Span<float> action = stackalloc float[7];
-        for (int h = 0; h <= horizon; h++)
-        {
-            if (h > 0)
-            {
-                for (int k = 0; k < count; k++)
-                {
-                    for (int i = 0; i < 7; i++) action[i] = data.Episodes[acting[k]].Actions[h - 1, i];
-                    var command = commands.AsSpan(k * 7, 7);
-                    embodiment.Advance(command, action);
-                    ActionConditioning.Fill(embodiment, action, command, conditioning.AsSpan(k * ActionConditioning.Width, ActionConditioning.Width));
-                }
-
-                state.Step(all, conditioning, current);
-            }
-
-            var images = AutoencoderTraining.DecodeFrames(models.Autoencoder, current, models.Rows, models.Columns);
-            for (int k = 0; k < count; k++) images.AsSpan(k * bytes, bytes).CopyTo(frames[k].AsSpan(h * bytes));
-        }
-
-        return frames;
     }
 }

@@ -1,6 +1,7 @@
 using Engine.Runtime.Contract;
 using Engine.Training.Algorithms;
 using Engine.Training.Models;
+using Engine.Training.Torch;
 
 namespace Engine.Training.Tests.Learning;
 
@@ -28,14 +29,14 @@ public sealed class SuccessClassifierTrainingTests
     public void Data_without_successes_or_failures_is_refused()
     {
         var world = new TinyWorld(3, 2, success: _ => false);
-        Assert.Throws<ArgumentException>(() => SuccessClassifierTraining.Run(world.Set, world.Images, world.Encoding, new VlaPolicy(new WeightInitialiser(1), world.Architecture()), new() { Steps = 1, Batch = 4 }, 1, null, SilentProgress.Instance, default));
+        Assert.Throws<ArgumentException>(() => SuccessClassifierTraining.Run(world.Set, [world.Images], world.Encoding, new VlaPolicy(new WeightInitialiser(1), world.Architecture()), new() { Steps = 1, Batch = 4 }, 1, null, SilentProgress.Instance, default));
     }
 
     [Fact]
     public void Training_lowers_the_loss_and_scores_every_frame()
     {
         var world = new TinyWorld(10, 3);
-        var (classifier, losses) = SuccessClassifierTraining.Run(world.Set, world.Images, world.Encoding, new VlaPolicy(new WeightInitialiser(1), world.Architecture()), new() { Steps = 40, Batch = 16, Shift = 0 }, 1, null, SilentProgress.Instance, default);
+        var (classifier, losses) = SuccessClassifierTraining.Run(world.Set, [world.Images], world.Encoding, new VlaPolicy(new WeightInitialiser(1), world.Architecture()), new() { Steps = 40, Batch = 16, Shift = 0 }, 1, null, SilentProgress.Instance, default);
         using (classifier)
         {
             Assert.True(losses[^5..].Average() < losses[..5].Average(), $"{losses[..5].Average():F3} → {losses[^5..].Average():F3}");

@@ -30,7 +30,7 @@ internal sealed class TinyWorld
                 Q01 = [-Limit, -Limit, 0, 0, 0, 0, 0],
                 Q99 = [Limit, Limit, 0, 0, 0, 0, 1],
                 Mean = new float[7],
-                Std = [Limit / 2, Limit / 2, 0, 0, 0, 0, 0],
+                Std = [Limit / 2, Limit / 2, 0, 0, 0, 0, 0.5f],
                 Mask = [true, true, true, true, true, true, false],
             },
             StateStatistics = new NormalisationStatistics { Q01 = [0, 0, 0, 1, 0, 0, 0, 0], Q99 = [1, 1, 0, 1, 0, 0, 0, 1], Mean = new float[8], Std = [0.3f, 0.3f, 0, 0, 0, 0, 0, 0.5f], Mask = [true, true, true, true, true, true, true, false] },

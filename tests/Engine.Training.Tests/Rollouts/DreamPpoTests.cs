@@ -112,7 +112,38 @@ public sealed class DreamPpoTests
         Assert.Equal([null, null, 0.2, null, 0.4], history.Select(h => h.RealSuccess));
     }
 
-    private static (TinyWorld World, VlaPolicy Policy, IReadOnlyList<PpoIteration> History) Learn(PpoOptions options, Action<VlaPolicy>? prepare = null, Func<int, double>? check = null)
+    [Fact]
+    public void A_resumed_run_gives_the_same_policy_as_an_uninterrupted_one()
+    {
+        string root = Directory.CreateTempSubdirectory("engine-ppo").FullName;
+        try
+        {
+            var (_, whole, history) = Learn(Options(7));
+            using var cancellation = new CancellationTokenSource();
+            var options = Options(7);
+            options.CheckEvery = 5;
+            // Cancelled at the sixth iteration: the checkpoint of the fourth is what is left.
+            Assert.Throws<OperationCanceledException>(() => Learn(options, check: _ =>
+            {
+                cancellation.Cancel();
+                return 0;
+            }, checkpoint: Path.Combine(root, "ppo"), cancellation: cancellation.Token));
+            options.CheckEvery = 0;
+            var (_, resumed, after) = Learn(options, checkpoint: Path.Combine(root, "ppo"));
+            Assert.Equal(history.Select(h => h.MeanReward), after.Select(h => h.MeanReward));
+            Assert.Equal(Weights(whole), Weights(resumed));
+            whole.Dispose();
+            resumed.Dispose();
+        }
+        finally
+        {
+            Directory.Delete(root, true);
+        }
+
+        static float[] Weights(VlaPolicy policy) => [.. policy.Parameters().SelectMany(t => t.ToArray())];
+    }
+
+    private static (TinyWorld World, VlaPolicy Policy, IReadOnlyList<PpoIteration> History) Learn(PpoOptions options, Action<VlaPolicy>? prepare = null, Func<int, double>? check = null, string? checkpoint = null, CancellationToken cancellation = default)
     {
         var world = new TinyWorld(6, 3, bins: Bins);
         using var dream = new TinyDream(world, 2);
@@ -120,7 +151,7 @@ public sealed class DreamPpoTests
         var policy = new VlaPolicy(new WeightInitialiser(2), world.Architecture());
         prepare?.Invoke(policy);
         var ppo = new DreamPpo(policy, environment, world.Encoding, options, 4, 11);
-        return (world, policy, ppo.Run(check, SilentProgress.Instance, default));
+        return (world, policy, ppo.Run(check, checkpoint, SilentProgress.Instance, cancellation));
     }
 
     private static float[] FirstToken(TinyWorld world, VlaPolicy policy)

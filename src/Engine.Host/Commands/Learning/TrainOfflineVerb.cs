@@ -13,7 +13,7 @@ public sealed class TrainOfflineVerb : LearningVerb
 
     protected override int Run(LearningRun run, EngineSettings settings, VerbContext context)
     {
-        run.Prepare(LearningPart.Reward);
+        run.Prepare(LearningPart.Models);
         run.TrainOffline();
         context.Out.WriteLine($"policy: {run.Folder.At("policies", "offline")}");
         return 0;

@@ -13,7 +13,7 @@ public sealed class TrainRewardVerb : LearningVerb
 
     protected override int Run(LearningRun run, EngineSettings settings, VerbContext context)
     {
-        run.Prepare(LearningPart.Reward);
+        run.Prepare(LearningPart.Models);
         var reward = run.TrainReward();
         context.Out.WriteLine($"held-out episodes {reward.HeldOutEpisodes}: AUC {reward.Auc:F3}, correlation with progress {reward.ProgressCorrelation:F3}, classifier F1 {reward.F1:F3} at threshold {reward.Threshold:F2}");
         return 0;

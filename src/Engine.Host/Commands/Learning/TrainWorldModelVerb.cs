@@ -13,7 +13,7 @@ public sealed class TrainWorldModelVerb : LearningVerb
 
     protected override int Run(LearningRun run, EngineSettings settings, VerbContext context)
     {
-        run.Prepare(LearningPart.WorldModel);
+        run.Prepare(LearningPart.Models);
         var dream = run.MeasureDream();
         for (int h = 0; h < dream.Psnr.Length; h++) context.Out.WriteLine($"horizon {h + 1,2}: dream {dream.Psnr[h]:F1} dB, repeating the first frame {dream.PsnrRepeatLast[h]:F1} dB, SSIM {dream.Ssim[h]:F3}");
         context.Out.WriteLine($"action sensitivity {dream.ActionSensitivity:F2} dB; pictures in {run.Folder.At("pictures")}");
