@@ -36,7 +36,9 @@ public static class ImaginationExperiment
         var differences = arms[1..].ToDictionary(arm => $"{arm}-bc", arm => settings.Evaluation.Variations.ToDictionary(v => v, v => Pool(results, "bc", arm, v)));
         differences["online-bc_more"] = settings.Evaluation.Variations.ToDictionary(v => v, v => Pool(results, "bc_more", "online", v));
         var checkpoints = results.SelectMany(r => r.Checkpoints).ToArray();
-        double pearson = Ranking.Pearson([.. checkpoints.Select(c => c.Imagined)], [.. checkpoints.Select(c => c.Real)]);
+        double pearson = Statistics.Pearson([.. checkpoints.Select(c => c.Imagined)], [.. checkpoints.Select(c => c.Real)]);
+        double violation = Statistics.MeanMaximumRankViolation([.. checkpoints.Select(c => c.Imagined)], [.. checkpoints.Select(c => c.Real)]);
+        string judgement = double.IsNaN(pearson) ? "one of the two never changes, so there is no correlation" : $"Pearson r = {Number(pearson, "0.00")}, mean maximum rank violation {Number(violation, "0.000")}";
         RunFolder.Write(Path.Combine(folder, "summary.json"), new
         {
             Task = settings.Task,
@@ -44,6 +46,7 @@ public static class ImaginationExperiment
             settings.Evaluation.Episodes,
             Differences = differences,
             CheckpointPearson = pearson,
+            CheckpointRankViolation = violation,
             Gates = results.Select(r => r.Gate).ToArray(),
             Checkpoints = checkpoints,
             Policies = results.Select(r => r.Evaluation.Policies.ToDictionary(p => p.Key, p => p.Value.ToDictionary(v => v.Key, v => RunSummary.PolicyFigures.Of(v.Value)))).ToArray(),
@@ -61,7 +64,7 @@ public static class ImaginationExperiment
         report.Heading("The gate and the dream's judgement");
         report.Table(["seed", "imagined", "real", "ratio", "holds", "dream PSNR at the last horizon (dB)", "repeating", "reward AUC", "kept update"], results.Select(r => (IReadOnlyList<string>)
             [r.Seed.ToString(CultureInfo.InvariantCulture), Number(r.Gate.Imagined, "0.000"), Number(r.Gate.Real, "0.000"), Number(r.Gate.Ratio, "0.00"), r.Gate.Holds ? "yes" : "no", Number(r.Dream.Psnr[^1], "0.0"), Number(r.Dream.PsnrRepeatLast[^1], "0.0"), Number(r.Reward.Auc, "0.000"), r.Online.KeptIteration.ToString(CultureInfo.InvariantCulture)]));
-        report.Chart(new LineChart($"Imagined against real success of {checkpoints.Length} checkpoints (Pearson r = {Number(pearson, "0.00")})", "imagined", "real") { YMin = 0, YMax = 1 }
+        report.Chart(new LineChart($"Imagined against real success of {checkpoints.Length} checkpoints ({judgement})", "imagined", "real") { YMin = 0, YMax = 1 }
             .Points("checkpoints", [.. checkpoints.Select(c => c.Imagined)], [.. checkpoints.Select(c => c.Real)]));
         foreach (var result in results.Where(r => r.Online.Ran))
         {
@@ -76,7 +79,7 @@ public static class ImaginationExperiment
         report.Save(Path.Combine(folder, "report.html"));
         report.SaveMarkdown(Path.Combine(folder, "report.md"));
         foreach (var (pair, byVariation) in differences) output.WriteLine($"{pair}: " + string.Join("   ", byVariation.Select(v => $"{v.Key} {Interval(v.Value)}")));
-        output.WriteLine($"imagined against real over {checkpoints.Length} checkpoints: Pearson r {Number(pearson, "0.00")}");
+        output.WriteLine($"imagined against real over {checkpoints.Length} checkpoints: {judgement}");
         output.WriteLine($"report: {Path.Combine(folder, "report.html")}");
     }
 

@@ -1,6 +1,7 @@
 using Engine.Kernels.Ops.Rotary;
 using Engine.Runtime.Weights;
 using Engine.Runtime.WorldModel;
+using Engine.Simulation.Evaluation;
 using Engine.Training.Algorithms;
 using Engine.Training.Checkpoints;
 using Engine.Training.Models;
@@ -81,7 +82,7 @@ public sealed partial class LearningRun
         int shown = Array.FindIndex(success, s => s), failed = Array.FindIndex(success, s => !s);
         var examples = new[] { shown, failed }.Where(e => e >= 0).Select(e => new RewardExample(
             held.Episodes[e].Instruction, success[e], predicted[e], [.. scores[e]], held.Episodes[e].Progress)).ToArray();
-        return new RewardResult(Ranking.AreaUnderCurve(returns, success), Ranking.Pearson(steps.ToArray(), progress.ToArray()), held.Episodes.Count,
+        return new RewardResult(Ranking.AreaUnderCurve(returns, success), Statistics.Pearson(steps.ToArray(), progress.ToArray()), held.Episodes.Count,
             threshold, f1, precision, recall, Thin(classifierLosses), Thin(rewardLosses), examples);
     });
 

@@ -11,7 +11,8 @@ namespace Engine.Training.Algorithms;
 /// Proximal policy optimisation (Schulman et al., arXiv 1707.06347) with generalised advantage estimation (arXiv 1506.02438) in
 /// imagined episodes. Reward of a step: <c>success·Φ′·1[predicted success] + shaping·(γΦ′ − Φ) + weight·r̂</c>, Φ the success
 /// probability (0 in the shaping after a success), r̂ the learnt dense reward. The actor's loss is the clipped surrogate on normalised advantages plus
-/// a divergence to the starting policy (over all tokens: those that mean nothing stay as they are); the critic has a trunk of its own, started from the policy's.
+/// a divergence to the starting policy (over all tokens: those that mean nothing stay as they are). The critic sees what the success
+/// classifier makes of the dream.
 /// Environments end and are reset one by one inside a rollout.
 /// </summary>
 public sealed partial class DreamPpo
@@ -21,7 +22,7 @@ public sealed partial class DreamPpo
     private readonly PpoOptions _options;
     private readonly ulong _seed;
     private readonly VlaPolicy _start;
-    private readonly ImageCritic _critic;
+    private readonly DreamCritic _critic;
     private readonly AdamW _policyOptimizer, _criticOptimizer;
     private readonly CameraSpec _camera;
     private readonly int _stepLimit, _tokens;
@@ -41,10 +42,7 @@ public sealed partial class DreamPpo
         _start.CopyFrom(policy);
         _start.SetRequiresGrad(false);
         var a = policy.Architecture;
-        _critic = new ImageCritic(new WeightInitialiser(seed ^ 0x4352), a, a.StateWidth + 1);
-        _critic.Trunk.CopyFrom(policy.Perception.Trunk);
-        _critic.Text.CopyFrom(policy.Perception.Text);
-        _critic.ScaleOutput(0.1);
+        _critic = new DreamCritic(new WeightInitialiser(seed ^ 0x4352), dream.EvidenceWidth + 1);
         _policyOptimizer = new AdamW(policy.Parameters(), options.PolicyLearningRate, epsilon: 1e-5, weightDecay: 0);
         _criticOptimizer = new AdamW(_critic.Parameters(), options.CriticLearningRate, epsilon: 1e-5, weightDecay: 0);
         _tokens = policy.TokenCount;
@@ -93,13 +91,13 @@ public sealed partial class DreamPpo
     private Rollout Collect(int iteration, int[] all)
     {
         int steps = _options.RolloutSteps, count = _dream.Count;
-        var rollout = new Rollout(steps, count, _camera.Bytes, _encoding.Contract.MaxWords, _tokens);
+        var rollout = NewRollout(steps);
         var uniforms = new float[count * _tokens];
         var actions = new float[count * _encoding.ActionWidth];
         var before = new float[count];
         for (int t = 0; t < steps; t++)
         {
-            Observe(rollout, t);
+            rollout.Record(t, _dream, _stepLimit, _encoding);
             for (int n = 0; n < count; n++)
             {
                 var key = new PhiloxKey(_seed, PhiloxStream.ActionSampling, (uint)n, (uint)iteration, (uint)t);
@@ -109,11 +107,12 @@ public sealed partial class DreamPpo
             using (new NoGrad())
             using (new TensorScope())
             {
-                var (images, tokens, states, extra) = rollout.Tensors(Enumerable.Range(t * count, count).ToArray(), _camera);
+                int[] now = [.. Enumerable.Range(t * count, count)];
+                var (images, tokens, states) = rollout.Observations(now, _camera);
                 var (classes, _) = Policy.Act(images, tokens, states, (float)_options.Temperature, uniforms);
                 classes.ToInt64Array().CopyTo(rollout.Classes, t * count * _tokens);
                 LogProbability(Tempered(Policy.Logits(images, tokens, states, classes)), classes).CopyTo(rollout.LogProbabilities.AsSpan(t * count, count));
-                _critic.Forward(images, tokens, extra).CopyTo(rollout.Values.AsSpan(t * count, count));
+                _critic.Forward(rollout.CriticStates(now)).CopyTo(rollout.Values.AsSpan(t * count, count));
             }
 
             _encoding.Decode(rollout.Classes.AsSpan(t * count * _tokens, count * _tokens), actions);
@@ -123,21 +122,18 @@ public sealed partial class DreamPpo
             BootstrapAndReset(rollout, t);
         }
 
-        Observe(rollout, steps);
-        using (new NoGrad())
-        using (new TensorScope())
-        {
-            var (images, tokens, _, extra) = rollout.Tensors(Enumerable.Range(steps * count, count).ToArray(), _camera);
-            var last = _critic.Forward(images, tokens, extra).ToArray();
-            rollout.FinishNextValues(last);
-        }
-
+        rollout.Record(steps, _dream, _stepLimit, _encoding);
+        rollout.FinishNextValues(Values(rollout, [.. Enumerable.Range(steps * count, count)]));
         return rollout;
     }
 
-    private void Observe(Rollout rollout, int t)
+    private Rollout NewRollout(int steps) => new(steps, _dream.Count, _camera.Bytes, _encoding.Contract.MaxWords, _tokens, _dream.EvidenceWidth);
+
+    private float[] Values(Rollout rollout, int[] samples)
     {
-        rollout.Record(t, _dream.Images, _dream.Tokens, _dream.States, n => _dream.Time(n) / (float)_stepLimit, _encoding);
+        using var noGrad = new NoGrad();
+        using var scope = new TensorScope();
+        return _critic.Forward(rollout.CriticStates(samples)).ToArray();
     }
 
     private void Reward(Rollout rollout, int t, float[] before)
@@ -163,12 +159,9 @@ public sealed partial class DreamPpo
         if (ended.Length == 0) return;
         if (_options.BootstrapAtLimit)
         {
-            using var noGrad = new NoGrad();
-            using var scope = new TensorScope();
-            var scratch = new Rollout(0, _dream.Count, _camera.Bytes, _encoding.Contract.MaxWords, _tokens);
-            Observe(scratch, 0);
-            var (images, tokens, _, extra) = scratch.Tensors(ended, _camera);
-            var values = _critic.Forward(images, tokens, extra).ToArray();
+            var last = NewRollout(0);
+            last.Record(0, _dream, _stepLimit, _encoding);
+            var values = Values(last, ended);
             for (int k = 0; k < ended.Length; k++) rollout.NextValues[t * _dream.Count + ended[k]] = values[k];
         }
 
@@ -199,8 +192,7 @@ public sealed partial class DreamPpo
             {
                 var batch = order[at..Math.Min(at + _options.Minibatch, samples)];
                 using var scope = new TensorScope();
-                var (images, tokens, states, extra) = rollout.Tensors(batch, _camera);
-                var valueLoss = Functional.MseLoss(_critic.Forward(images, tokens, extra), Rollout.Pick(returns, batch));
+                var valueLoss = Functional.MseLoss(_critic.Forward(rollout.CriticStates(batch)), Rollout.Pick(returns, batch));
                 _criticOptimizer.ZeroGrad();
                 valueLoss.Backward();
                 Gradients.ClipNorm(_critic.Parameters(), _options.CriticGradientNorm);
@@ -208,6 +200,7 @@ public sealed partial class DreamPpo
                 valueLosses.Add(valueLoss.Item());
                 if (stop) continue;
 
+                var (images, tokens, states) = rollout.Observations(batch, _camera);
                 var classes = rollout.PickClasses(batch);
                 var logits = Tempered(Policy.Logits(images, tokens, states, classes));
                 var logProbability = LogProbability(logits, classes);
@@ -271,7 +264,7 @@ public sealed partial class DreamPpo
         {
             using var scope = new TensorScope();
             var batch = Enumerable.Range(at, Math.Min(256, samples - at)).ToArray();
-            var (images, tokens, states, _) = rollout.Tensors(batch, _camera);
+            var (images, tokens, states) = rollout.Observations(batch, _camera);
             Tempered(_start.Logits(images, tokens, states, rollout.PickClasses(batch))).LogSoftmax(2).CopyTo(result.AsSpan(at * _tokens * bins, batch.Length * _tokens * bins));
         }
 

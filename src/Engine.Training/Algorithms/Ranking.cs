@@ -32,27 +32,4 @@ public static class Ranking
         long negatives = scores.Length - positives;
         return positives == 0 || negatives == 0 ? double.NaN : (rankSum - positives * (positives + 1) / 2.0) / ((double)positives * negatives);
     }
-
-    /// <summary>Pearson correlation; NaN when one side does not vary or there are fewer than two pairs.</summary>
-    public static double Pearson(ReadOnlySpan<double> x, ReadOnlySpan<double> y)
-    {
-        if (x.Length != y.Length) throw new ArgumentException($"x has {x.Length} entries, y {y.Length}; they must agree.");
-        if (x.Length < 2) return double.NaN;
-        double meanX = 0, meanY = 0;
-        for (int i = 0; i < x.Length; i++)
-        {
-            meanX += x[i] / x.Length;
-            meanY += y[i] / x.Length;
-        }
-
-        double xx = 0, yy = 0, xy = 0;
-        for (int i = 0; i < x.Length; i++)
-        {
-            xx += (x[i] - meanX) * (x[i] - meanX);
-            yy += (y[i] - meanY) * (y[i] - meanY);
-            xy += (x[i] - meanX) * (y[i] - meanY);
-        }
-
-        return xx > 0 && yy > 0 ? xy / Math.Sqrt(xx * yy) : double.NaN;
-    }
 }

@@ -163,15 +163,28 @@ public static class SuccessClassifierTraining
         for (int attempt = 0; attempt < 32; attempt++)
         {
             int other = random.NextInt(data.Episodes.Count);
-            if (!NamesSameObject(data.Episodes[other].Instruction, data.Episodes[episode].Instruction)) return data.Tokens[other];
+            if (!WantTheSame(data.Episodes[other].Instruction, data.Episodes[episode].Instruction)) return data.Tokens[other];
         }
 
         // A data set with one instruction has no other: an empty instruction is never fulfilled.
         return new long[data.Tokens[episode].Length];
     }
 
-    /// <summary>Two instructions are about the same thing when their last two words (colour and shape) agree.</summary>
-    private static bool NamesSameObject(string a, string b) => Tail(a).SequenceEqual(Tail(b), StringComparer.OrdinalIgnoreCase);
+    /// <summary>
+    /// Two instructions want the same when they name the same things in the same order: the two words (colour and shape) after each
+    /// "the", or the last two words where there is none.
+    /// </summary>
+    public static bool WantTheSame(string a, string b) => Named(a).SequenceEqual(Named(b), StringComparer.OrdinalIgnoreCase);
 
-    private static IEnumerable<string> Tail(string instruction) => instruction.TrimEnd('.', '!').Split(' ', StringSplitOptions.RemoveEmptyEntries).TakeLast(2);
+    private static List<string> Named(string instruction)
+    {
+        string[] words = instruction.TrimEnd('.', '!').Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var named = new List<string>();
+        for (int i = 0; i < words.Length; i++)
+        {
+            if (string.Equals(words[i], "the", StringComparison.OrdinalIgnoreCase)) named.AddRange(words.Skip(i + 1).Take(2));
+        }
+
+        return named.Count > 0 ? named : [.. words.TakeLast(2)];
+    }
 }

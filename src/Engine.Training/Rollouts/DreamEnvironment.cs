@@ -49,6 +49,8 @@ public sealed class DreamEnvironment : IDisposable
         Tokens = new long[count * models.Encoding.Contract.MaxWords];
         Instructions = new string[count];
         StartEpisode = new int[count];
+        EvidenceWidth = 2 * _featureWidth + SuccessClassifier.PoseWidth + 3;
+        Evidence = new float[count * EvidenceWidth];
         SuccessProbability = new float[count];
         Reward = new float[count];
         Terminated = new bool[count];
@@ -71,6 +73,15 @@ public sealed class DreamEnvironment : IDisposable
 
     /// <summary>The recorded episode that each began from.</summary>
     public int[] StartEpisode { get; }
+
+    /// <summary>Numbers of <see cref="Evidence"/> for each environment, E.</summary>
+    public int EvidenceWidth { get; }
+
+    /// <summary>
+    /// What the classifier makes of the current frame [N, E]: features of the first and of the current image, the pose, and where it expects
+    /// the success to end.
+    /// </summary>
+    public float[] Evidence { get; }
 
     /// <summary>The classifier's probability for the current frame [N].</summary>
     public float[] SuccessProbability { get; }
@@ -192,7 +203,8 @@ public sealed class DreamEnvironment : IDisposable
         }
 
         for (int k = 0; k < environments.Length; k++) _firstFeatures.AsSpan(environments[k] * _featureWidth, _featureWidth).CopyTo(first.AsSpan(k * _featureWidth));
-        var probability = _models.Classifier.FromFeatures(Tensor.FromSpan(first, BatchSize, _featureWidth), features, Tensor.FromSpan(poses, BatchSize, SuccessClassifier.PoseWidth)).Logits.Sigmoid().ToArray();
+        var (logits, end) = _models.Classifier.FromFeatures(Tensor.FromSpan(first, BatchSize, _featureWidth), features, Tensor.FromSpan(poses, BatchSize, SuccessClassifier.PoseWidth));
+        var (probability, ends) = (logits.Sigmoid().ToArray(), end.ToArray());
         if (acted && _models.Reward is { } reward)
         {
             var padded = new float[BatchSize * 7];
@@ -207,6 +219,11 @@ public sealed class DreamEnvironment : IDisposable
             images.AsSpan(k * bytes, bytes).CopyTo(Images.AsSpan(n * bytes));
             values.AsSpan(k * _featureWidth, _featureWidth).CopyTo(_features.AsSpan(n * _featureWidth));
             SuccessProbability[n] = probability[k];
+            var evidence = Evidence.AsSpan(n * EvidenceWidth, EvidenceWidth);
+            first.AsSpan(k * _featureWidth, _featureWidth).CopyTo(evidence);
+            values.AsSpan(k * _featureWidth, _featureWidth).CopyTo(evidence[_featureWidth..]);
+            poses.AsSpan(k * SuccessClassifier.PoseWidth, SuccessClassifier.PoseWidth).CopyTo(evidence[(2 * _featureWidth)..]);
+            ends.AsSpan(k * 3, 3).CopyTo(evidence[^3..]);
         }
     }
 

@@ -11,13 +11,13 @@ namespace Engine.Training.Rollouts;
 /// T steps of N environments, time-major: what was seen, done, rewarded. Observations have one row more (the last one is only valued).
 /// Sample number = t·N + n.
 /// </summary>
-public sealed class Rollout(int steps, int environments, int imageBytes, int words, int tokens)
+public sealed class Rollout(int steps, int environments, int imageBytes, int words, int tokens, int evidence)
 {
     private const int StateWidth = 8;
     private readonly byte[] _images = new byte[(steps + 1) * environments * imageBytes];
     private readonly long[] _words = new long[(steps + 1) * environments * words];
     private readonly float[] _states = new float[(steps + 1) * environments * StateWidth];
-    private readonly float[] _time = new float[(steps + 1) * environments];
+    private readonly float[] _critic = new float[(steps + 1) * environments * (evidence + 1)];
     private int _successes;
 
     /// <summary>Classes [T·N, tokens].</summary>
@@ -48,41 +48,42 @@ public sealed class Rollout(int steps, int environments, int imageBytes, int wor
         if (success) _successes++;
     }
 
-    /// <summary>Stores the observations of all environments at time t; states are normalised here.</summary>
-    public void Record(int t, byte[] images, long[] wordTokens, float[] states, Func<int, float> time, PolicyEncoding encoding)
+    /// <summary>
+    /// Stores the observations of all environments at time t: images u8, words, states [N, 8] (normalised here), the classifier's evidence
+    /// [N, E] and the share of the time that is used.
+    /// </summary>
+    public void Record(int t, DreamEnvironment dream, int stepLimit, PolicyEncoding encoding)
     {
-        images.CopyTo(_images, t * environments * imageBytes);
-        wordTokens.CopyTo(_words, t * environments * words);
+        dream.Images.CopyTo(_images, t * environments * imageBytes);
+        dream.Tokens.CopyTo(_words, t * environments * words);
         for (int n = 0; n < environments; n++)
         {
             int at = t * environments + n;
             var state = _states.AsSpan(at * StateWidth, StateWidth);
-            states.AsSpan(n * StateWidth, StateWidth).CopyTo(state);
+            dream.States.AsSpan(n * StateWidth, StateWidth).CopyTo(state);
             encoding.NormaliseState(state);
-            _time[at] = time(n);
+            var critic = _critic.AsSpan(at * (evidence + 1), evidence + 1);
+            dream.Evidence.AsSpan(n * evidence, evidence).CopyTo(critic);
+            critic[evidence] = dream.Time(n) / (float)stepLimit;
         }
     }
 
-    /// <summary>Images [B, 3, H, W], words [B, W], states [B, 8] and the critic's extra numbers [B, 9] (state, share of the time used) of samples.</summary>
-    public (Tensor Images, Tensor Tokens, Tensor States, Tensor Extra) Tensors(int[] samples, CameraSpec camera)
+    /// <summary>Images [B, 3, H, W], words [B, W] and states [B, 8] of samples, for the policy.</summary>
+    public (Tensor Images, Tensor Tokens, Tensor States) Observations(int[] samples, CameraSpec camera)
     {
         var batch = new byte[samples.Length * imageBytes];
         var tokenIds = new long[samples.Length * words];
-        var states = new float[samples.Length * StateWidth];
-        var extra = new float[samples.Length * (StateWidth + 1)];
         for (int i = 0; i < samples.Length; i++)
         {
-            int s = samples[i];
-            _images.AsSpan(s * imageBytes, imageBytes).CopyTo(batch.AsSpan(i * imageBytes));
-            _words.AsSpan(s * words, words).CopyTo(tokenIds.AsSpan(i * words));
-            _states.AsSpan(s * StateWidth, StateWidth).CopyTo(states.AsSpan(i * StateWidth));
-            _states.AsSpan(s * StateWidth, StateWidth).CopyTo(extra.AsSpan(i * (StateWidth + 1)));
-            extra[i * (StateWidth + 1) + StateWidth] = _time[s];
+            _images.AsSpan(samples[i] * imageBytes, imageBytes).CopyTo(batch.AsSpan(i * imageBytes));
+            _words.AsSpan(samples[i] * words, words).CopyTo(tokenIds.AsSpan(i * words));
         }
 
-        return (ImageBatch.FromBytes(batch, camera.Height, camera.Width), Tensor.FromSpan(tokenIds, samples.Length, words),
-            Tensor.FromSpan(states, samples.Length, StateWidth), Tensor.FromSpan(extra, samples.Length, StateWidth + 1));
+        return (ImageBatch.FromBytes(batch, camera.Height, camera.Width), Tensor.FromSpan(tokenIds, samples.Length, words), Rows(_states, StateWidth, samples));
     }
+
+    /// <summary>Evidence and time [B, E + 1] of samples, for the critic.</summary>
+    public Tensor CriticStates(int[] samples) => Rows(_critic, evidence + 1, samples);
 
     /// <summary>Classes [B, tokens] of samples.</summary>
     public Tensor PickClasses(int[] samples)
@@ -98,6 +99,13 @@ public sealed class Rollout(int steps, int environments, int imageBytes, int wor
         var picked = new float[samples.Length];
         for (int i = 0; i < picked.Length; i++) picked[i] = values[samples[i]];
         return Tensor.FromSpan(picked, picked.Length);
+    }
+
+    private static Tensor Rows(float[] values, int width, int[] samples)
+    {
+        var rows = new float[samples.Length * width];
+        for (int i = 0; i < samples.Length; i++) values.AsSpan(samples[i] * width, width).CopyTo(rows.AsSpan(i * width));
+        return Tensor.FromSpan(rows, samples.Length, width);
     }
 
     /// <summary>Fills <see cref="NextValues"/> from the values one step later; entries of episodes that were cut stay as they were set.</summary>

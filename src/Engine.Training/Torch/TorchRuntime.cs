@@ -9,6 +9,7 @@ namespace Engine.Training.Torch;
 public static class TorchRuntime
 {
     private static readonly Lock Gate = new();
+    private static nint s_library;
     private static volatile bool s_ready;
 
     /// <summary>Version of libtorch, such as <c>1.13.1</c>.</summary>
@@ -74,11 +75,13 @@ public static class TorchRuntime
         }
     }
 
+    /// <summary>Can be called again after it failed: the resolver is set once, and each failure says its own reason.</summary>
     private static void Load()
     {
         if (s_ready) return;
         nint library = NativeLibrary.Load(NativeLibraryLocator.Find(TorchNative.Library));
-        NativeLibrary.SetDllImportResolver(typeof(TorchNative).Assembly, (name, _, _) => name == TorchNative.Library ? library : 0);
+        if (s_library == 0) NativeLibrary.SetDllImportResolver(typeof(TorchNative).Assembly, (name, _, _) => name == TorchNative.Library ? s_library : 0);
+        s_library = library;
         int version = TorchNative.eng_torch_abi_version();
         if (version != TorchNative.AbiVersion)
         {

@@ -31,7 +31,7 @@ public sealed class ImaginationExperimentTests
             ["bc"] = new() { ["in_distribution"] = Variation(cloned) },
             ["online"] = new() { ["in_distribution"] = Variation(online) },
         };
-        return new SeedResult(0, new GateResult(1, 1, 1, true, 1), new OnlineResult(false, 0, 0, []), new EvaluationResult(policies, []), [], new DreamResult([], [], [], [], 0, []),
+        return new SeedResult(0, new GateResult(1, 1, 1, true, 1), new OnlineResult(false, 0, 0, 0, []), new EvaluationResult(policies, []), [], new DreamResult([], [], [], [], 0, []),
             new RewardResult(0, 0, 0, 0, 0, 0, 0, [], [], []));
     }
 

@@ -59,6 +59,7 @@ public sealed class StatisticsTests
     {
         Assert.Equal(0.5, Statistics.Pearson([1, 2, 3], [1, 3, 2]), 1e-12);
         Assert.Equal(-1, Statistics.Pearson([1, 2, 3], [6, 4, 2]), 1e-12);
+        Assert.True(double.IsNaN(Statistics.Pearson([1, 1], [1, 2])));
         Assert.Equal(0, Statistics.MeanMaximumRankViolation([0.1, 0.5, 0.9], [0.2, 0.3, 0.8]), 1e-12);
         // The second and the third are the wrong way round, 0.3 apart: (0 + 0.3 + 0.3) / 3.
         Assert.Equal(0.2, Statistics.MeanMaximumRankViolation([0.1, 0.9, 0.5], [0.2, 0.5, 0.8]), 1e-12);

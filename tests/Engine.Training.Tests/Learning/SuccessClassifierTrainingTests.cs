@@ -25,6 +25,16 @@ public sealed class SuccessClassifierTrainingTests
         Assert.Equal(0.8, f1, 1e-12);
     }
 
+    [Theory]
+    [InlineData("reach the red cube", "go to the Red cube", true)]
+    [InlineData("reach the red cube", "reach the blue cube", false)]
+    [InlineData("put the red cube on the blue plate", "place the red cube on the blue plate", true)]
+    [InlineData("put the red cube on the blue plate", "put the green ball on the blue plate", false)]
+    [InlineData("push the red cube to the blue ball", "push the blue ball to the red cube", false)]
+    [InlineData("lift red cube", "grasp red cube", true)]
+    public void Instructions_are_the_same_when_they_name_the_same_things_in_order(string a, string b, bool same) =>
+        Assert.Equal(same, SuccessClassifierTraining.WantTheSame(a, b));
+
     [Fact]
     public void Data_without_successes_or_failures_is_refused()
     {

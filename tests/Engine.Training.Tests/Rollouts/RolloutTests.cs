@@ -11,7 +11,7 @@ public sealed class RolloutTests
     [Fact]
     public void Advantages_bootstrap_at_a_cut_and_not_at_an_end_and_keep_environments_apart()
     {
-        var rollout = new Rollout(3, 3, 3, 1, 1);
+        var rollout = new Rollout(3, 3, 3, 1, 1, 1);
         float[] rewards = [1, 5, 1, 2, 1, 1, 3, 1, 1], values = [10, 20, 1, 11, 100, 2, 100, 21, 3];
         rewards.CopyTo(rollout.Rewards, 0);
         values.CopyTo(rollout.Values, 0);
@@ -59,7 +59,7 @@ public sealed class RolloutTests
     [Fact]
     public void Success_is_a_share_of_the_episodes_that_ended()
     {
-        var rollout = new Rollout(1, 1, 3, 1, 1);
+        var rollout = new Rollout(1, 1, 3, 1, 1, 1);
         Assert.Equal(0, rollout.SuccessRate);
         foreach (bool success in new[] { true, false, false, true, true }) rollout.Ended(success);
         Assert.Equal(0.6, rollout.SuccessRate, 1e-12);

@@ -1,0 +1,62 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Engine.Host.Commands;
+using Engine.Host.Tests.Evaluation;
+
+namespace Engine.Host.Tests.Pipeline;
+
+/// <summary>The whole loop with the real parts and a few steps of training each.</summary>
+public sealed class QuickstartTests : IDisposable
+{
+    private const string Settings = """
+        environments: 8
+        collect: {demonstrations: 16, play: 30, rollouts: 12, expert_check: 2}
+        autoencoder: {steps: 6, batch: 4, width: 8}
+        cloning: {steps: 4, batch: 8}
+        world_model: {steps: 4, batch: 2, dim: 32, layers: 1, heads: 2}
+        classifier: {steps: 4, batch: 8}
+        reward: {steps: 4, batch: 4, hidden: 16}
+        offline: {critic_rounds: 1, critic_steps: 2, actor_steps: 2, batch: 8}
+        online: {iterations: 2, critic_warmup: 1, environments: 4, rollout_steps: 4, epochs: 1, minibatch: 8, check_every: 1}
+        gate: {episodes: 4, override: true}
+        evaluation: {episodes: 4, variations: [in_distribution, lighting], check_episodes: 2, dream_horizon: 2}
+        serve: {episodes: 1}
+        """;
+
+    private readonly string _root = Directory.CreateTempSubdirectory("engine-quickstart-").FullName;
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Fact]
+    public async Task The_same_seed_gives_the_same_hashes_and_a_second_call_changes_nothing()
+    {
+        UntrainedPolicy.Require();
+        string first = await Run("first", 7), again = await Run("again", 7), other = await Run("other", 8);
+        Assert.Equal(Hashes(first), Hashes(again));
+        Assert.Equal(10, Hashes(first).Count);
+        Assert.All(Hashes(first), hash => Assert.NotEqual(hash.Value, Hashes(other)[hash.Key]));
+
+        byte[] summary = File.ReadAllBytes(Path.Combine(first, "summary.json")), report = File.ReadAllBytes(Path.Combine(first, "report.html"));
+        var clock = Stopwatch.StartNew();
+        await Run("first", 7);
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(10), $"the second call took {clock.Elapsed}");
+        Assert.Equal(summary, File.ReadAllBytes(Path.Combine(first, "summary.json")));
+        Assert.Equal(report, File.ReadAllBytes(Path.Combine(first, "report.html")));
+    }
+
+    private async Task<string> Run(string name, int seed)
+    {
+        string folder = Path.Combine(_root, name), config = Path.Combine(_root, "config.yaml");
+        File.WriteAllText(config, Settings);
+        using var error = new StringWriter();
+        int code = await CommandLine.RunAsync(["quickstart", "--quiet", "--out", folder, "--config", config, "--seed", $"{seed}"], TextWriter.Null, error);
+        Assert.True(code == 0, error.ToString());
+        return folder;
+    }
+
+    private static Dictionary<string, string> Hashes(string folder)
+    {
+        using var summary = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "summary.json")));
+        return summary.RootElement.GetProperty("hashes").EnumerateObject().ToDictionary(hash => hash.Name, hash => hash.Value.GetString()!);
+    }
+}
