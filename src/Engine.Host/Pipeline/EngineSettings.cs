@@ -17,6 +17,12 @@ public sealed class EngineSettings
     /// <summary>Environments that run at once in the simulator.</summary>
     public int Environments { get; set; } = 32;
 
+    /// <summary>
+    /// Data directories whose episodes take the place of recorded demonstrations and play; none to record. Episodes of the actor "play" are
+    /// play, all others demonstrations (cloned where they succeeded).
+    /// </summary>
+    public List<string> Data { get; set; } = [];
+
     public CollectSettings Collect { get; set; } = new();
 
     public AutoencoderTraining.Options Autoencoder { get; set; } = new();

@@ -10,14 +10,20 @@ namespace Engine.Host.Pipeline;
 
 public sealed partial class LearningRun
 {
-    /// <summary>Stage 1: demonstrations by a noisy scripted expert, play, and how good the expert is without noise.</summary>
-    public CollectResult Collect() => Folder.Stage("collect", new { _settings.Task, _settings.Seed, _settings.Camera, _settings.Collect.Demonstrations, _settings.Collect.Play, _settings.Collect.ExpertCheck }, [], _progress, () =>
+    /// <summary>Stage 1: demonstrations by a noisy scripted expert, play, and how good the expert is without noise; or the data that is given.</summary>
+    public CollectResult Collect() => Folder.Stage("collect", CollectSettings(), [], _progress, () =>
     {
         var expert = EpisodeRunner.Run(World, Specs(_settings.Collect.ExpertCheck, _seeds.Expert), new ExpertActor(0), null, _cancellation).ToArray();
+        var success = Statistics.Wilson(expert.Count(r => r.Outcome.Success), expert.Length);
+        if (_settings.Data.Count > 0 && TakeGivenData() is [var given, var givenPlay]) return new CollectResult(success, given, givenPlay);
         var demonstrations = Record("demonstrations", "collect", _settings.Collect.Demonstrations, _seeds.Demonstrations, new ExpertActor());
-        var play = Record("play", "collect", _settings.Collect.Play, _seeds.Play, new PlayActor());
-        return new CollectResult(Statistics.Wilson(expert.Count(r => r.Outcome.Success), expert.Length), demonstrations, play);
+        var play = Record(PlayName, "collect", _settings.Collect.Play, _seeds.Play, new PlayActor());
+        return new CollectResult(success, demonstrations, play);
     });
+
+    private object CollectSettings() => _settings.Data.Count > 0
+        ? new { _settings.Task, _settings.Camera, _settings.Collect.ExpertCheck, Data = _settings.Data.Select(directory => EpisodeStore.Open(directory).ContentHash(_cancellation)).ToArray() }
+        : new { _settings.Task, _settings.Seed, _settings.Camera, _settings.Collect.Demonstrations, _settings.Collect.Play, _settings.Collect.ExpertCheck };
 
     /// <summary>Stage: episodes of the cloned policy, sampled, so that the dream knows where this policy goes.</summary>
     public RecordedResult CollectRollouts() => CollectRollouts("rollouts", "bc", _seeds.Rollouts, ["collect", "clone"]);

@@ -50,6 +50,7 @@ public sealed partial class LearningRun : IDisposable
     private Episode[] Episodes(string name)
     {
         if (_episodes.TryGetValue(name, out var episodes)) return episodes;
+        if (_settings.Data.Count > 0 && (name == "demonstrations" || name == PlayName)) return _episodes[name] = [.. Given().Where(e => e.Actor == PlayName == (name == PlayName))];
         return _episodes[name] = EpisodeStore.Open(Folder.At("data", name)).ReadAll(_progress, _cancellation);
     }
 
@@ -124,16 +125,19 @@ public sealed partial class LearningRun : IDisposable
 
     private static bool IsHeldOut(int index) => index % HeldOutEvery == HeldOutEvery - 1;
 
+    /// <summary>What is held out from besides rollouts: play, or demonstrations where there is no play (cloning takes all of them all the same).</summary>
+    private string Mixed => Episodes(PlayName).Length > 0 ? PlayName : "demonstrations";
+
     /// <summary>What world model, classifier and reward learn from: demonstrations, play and the named rollouts, without the held-out ones.</summary>
     private EncodedSet TrainingData(params string[] rollouts) => Encode("train:" + string.Join('+', rollouts), () =>
     [
-        .. Episodes("demonstrations"),
-        .. new[] { "play" }.Concat(rollouts).SelectMany(name => Episodes(name).Where((_, i) => !IsHeldOut(i))),
+        .. Mixed == PlayName ? Episodes("demonstrations") : [],
+        .. new[] { Mixed }.Concat(rollouts).SelectMany(name => Episodes(name).Where((_, i) => !IsHeldOut(i))),
     ]);
 
     /// <summary>Held-out play and rollouts.</summary>
     private EncodedSet HeldOut(params string[] rollouts) => Encode("held-out:" + string.Join('+', rollouts), () =>
-        [.. new[] { "play" }.Concat(rollouts).SelectMany(name => Episodes(name).Where((_, i) => IsHeldOut(i)))]);
+        [.. new[] { Mixed }.Concat(rollouts).SelectMany(name => Episodes(name).Where((_, i) => IsHeldOut(i)))]);
 
     private DreamModels Models(string round, float threshold, bool reward = true) => new()
     {

@@ -44,12 +44,30 @@ public sealed class QuickstartTests : IDisposable
         Assert.Equal(report, File.ReadAllBytes(Path.Combine(first, "report.html")));
     }
 
-    private async Task<string> Run(string name, int seed)
+    [Fact]
+    public async Task Given_data_teaches_what_recorded_data_does()
+    {
+        UntrainedPolicy.Require();
+        string recorded = await Run("recorded", 7, "train", "policy");
+        string data = Path.Combine(recorded, "data"), both = $"{Path.Combine(data, "demonstrations")},{Path.Combine(data, "play")}";
+        string given = await Run("given", 7, "train", "policy", "--data", both);
+        Assert.False(Directory.Exists(Path.Combine(given, "data")));
+        foreach (string file in new[] { "models/autoencoder.safetensors", "policies/bc/weights.safetensors" })
+            Assert.Equal(File.ReadAllBytes(Path.Combine(recorded, file)), File.ReadAllBytes(Path.Combine(given, file)));
+
+        // Without play the demonstrations are held out from as well.
+        await Run("demonstrations", 7, "train", "policy", "--data", Path.Combine(data, "demonstrations"));
+        using var error = new StringWriter();
+        Assert.NotEqual(0, await CommandLine.RunAsync(["train", "policy", "--out", Path.Combine(_root, "play"), "--data", Path.Combine(data, "play"), "cloning.steps=1"], TextWriter.Null, error));
+        Assert.Contains("none of the 30 episodes is a successful demonstration", error.ToString());
+    }
+
+    private async Task<string> Run(string name, int seed, params string[] verb)
     {
         string folder = Path.Combine(_root, name), config = Path.Combine(_root, "config.yaml");
         File.WriteAllText(config, Settings);
         using var error = new StringWriter();
-        int code = await CommandLine.RunAsync(["quickstart", "--quiet", "--out", folder, "--config", config, "--seed", $"{seed}"], TextWriter.Null, error);
+        int code = await CommandLine.RunAsync([.. verb.Length > 0 ? verb : ["quickstart"], "--quiet", "--out", folder, "--config", config, "--seed", $"{seed}"], TextWriter.Null, error);
         Assert.True(code == 0, error.ToString());
         return folder;
     }

@@ -11,6 +11,9 @@ public sealed class CollectVerb : LearningVerb
 
     public override IReadOnlyList<string> Examples => ["collect --out runs/mine", "collect --out runs/push task=push collect.demonstrations=400"];
 
+    /// <inheritdoc />
+    protected override bool TakesData => false;
+
     protected override int Run(LearningRun run, EngineSettings settings, VerbContext context)
     {
         var result = run.Collect();

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using Engine.Host.Configuration;
 using Engine.Host.Pipeline;
 using Engine.Runtime.Weights;
@@ -10,6 +11,25 @@ namespace Engine.Host.Commands.Learning;
 /// </summary>
 public abstract class LearningVerb : ConfiguredVerb<EngineSettings>
 {
+    private readonly Option<string[]> _data = new("--data") { Description = "Data directories (with commas between them) to learn from, in place of recording demonstrations and play.", HelpName = "folder[,folder]" };
+
+    /// <inheritdoc />
+    public override void Configure(Command command)
+    {
+        base.Configure(command);
+        if (TakesData) command.Add(_data);
+    }
+
+    /// <summary>Whether the verb can learn from data that was recorded elsewhere.</summary>
+    protected virtual bool TakesData => true;
+
+    /// <inheritdoc />
+    protected override void Apply(ParseResult arguments, EngineSettings configuration)
+    {
+        if (TakesData && arguments.GetValue(_data) is { Length: > 0 } data)
+            configuration.Data = [.. data.SelectMany(list => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)).Select(Path.GetFullPath)];
+    }
+
     /// <inheritdoc />
     protected override string DefaultOut => Path.Combine("runs", "quickstart");
 

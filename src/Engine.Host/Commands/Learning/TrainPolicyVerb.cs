@@ -9,7 +9,7 @@ public sealed class TrainPolicyVerb : LearningVerb
 
     public override string Summary => "Clone the demonstrations into a policy (and whatever that needs first).";
 
-    public override IReadOnlyList<string> Examples => ["train policy --out runs/mine", "train policy --out runs/mine cloning.steps=2000"];
+    public override IReadOnlyList<string> Examples => ["train policy --out runs/mine", "train policy --out runs/mine --data recorded/mine cloning.steps=2000"];
 
     protected override int Run(LearningRun run, EngineSettings settings, VerbContext context)
     {
