@@ -85,7 +85,7 @@ public sealed class EngineSettings
         public List<string> Variations { get; set; } = ["in_distribution", "start_region", "unseen_colour", "distractors"];
 
         /// <summary>Episodes of each check during PPO (seeds of their own).</summary>
-        public int CheckEpisodes { get; set; } = 64;
+        public int CheckEpisodes { get; set; } = 96;
 
         /// <summary>Greatest horizon of the dream's figures (frames).</summary>
         public int DreamHorizon { get; set; } = 8;

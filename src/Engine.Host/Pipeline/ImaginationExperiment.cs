@@ -1,4 +1,5 @@
 using System.Globalization;
+using Engine.Host.Configuration;
 using Engine.Host.Reports;
 using Engine.Kernels.Ops.Philox;
 using Engine.Runtime.Contract;
@@ -52,11 +53,16 @@ public static class ImaginationExperiment
             Policies = results.Select(r => r.Evaluation.Policies.ToDictionary(p => p.Key, p => p.Value.ToDictionary(v => v.Key, v => RunSummary.PolicyFigures.Of(v.Value)))).ToArray(),
         });
 
+        string[] verdicts = [.. settings.Evaluation.Variations.Select(v => Verdict(v, differences["online-bc"][v]))];
         var report = new ReportBuilder($"Reinforcement learning in the dream: {settings.Task}");
         report.Paragraph($"{results.Count} training seeds, each with its own demonstrations ({settings.Collect.Demonstrations}), play ({settings.Collect.Play} episodes) and models; "
-            + $"{settings.Evaluation.Episodes} fresh real episodes per seed, arm and variation, the same for every arm. Intervals are 95 %, by a bootstrap over seeds and, within them, episodes.");
+            + $"{settings.Evaluation.Episodes} fresh real episodes per seed, arm and variation, the same for every arm. Intervals are 95 %, by a bootstrap over seeds and, within them, episodes. "
+            + $"bc: cloned; bc_more: cloned again on demonstrations and own successes (the control); offline: actor-critic on recorded episodes; online: PPO in the dream, the best of its checks on {settings.Evaluation.CheckEpisodes} real episodes of other seeds{(arms.Contains("online_again") ? "; online_again: PPO once more after a round of its own rollouts" : "")}.");
+        foreach (string verdict in verdicts) report.Callout(verdict);
         report.Table(["arm", .. settings.Evaluation.Variations], arms.Select(arm => (IReadOnlyList<string>)[arm, .. settings.Evaluation.Variations.Select(v => Number(results.Average(r => r.Evaluation.Policies[arm][v].Success), "0.000"))]), "Success, mean over seeds");
         report.Table(["difference", .. settings.Evaluation.Variations], differences.Select(d => (IReadOnlyList<string>)[d.Key, .. settings.Evaluation.Variations.Select(v => Interval(d.Value[v]))]), "Paired differences of success");
+        report.Table(["seed", "arm", .. settings.Evaluation.Variations], results.SelectMany(r => arms.Select(arm => (IReadOnlyList<string>)
+            [r.Seed.ToString(CultureInfo.InvariantCulture), arm, .. settings.Evaluation.Variations.Select(v => Number(r.Evaluation.Policies[arm][v].Success, "0.000"))])), "Success by training seed");
         var chart = new IntervalChart("Gain over the cloned policy", "difference of success") { Reference = 0 };
         foreach (var (pair, byVariation) in differences.Where(d => d.Key.EndsWith("-bc", StringComparison.Ordinal)))
             foreach (var (variation, d) in byVariation) chart.Add(variation, pair, d.Difference, d.Low, d.High);
@@ -76,12 +82,22 @@ public static class ImaginationExperiment
 
         report.Heading("Dreams");
         report.Gallery(results.SelectMany(r => r.Dream.Pictures.Take(2)).Select(path => ReportPicture.From(File.ReadAllBytes(path), "truth | dream", 1)));
+        report.Heading("How it was run");
+        string[] stages = [.. results.SelectMany(r => r.StageSeconds.Keys).Distinct()];
+        report.Table(["seed", .. stages, "all"], results.Select(r => (IReadOnlyList<string>)
+            [r.Seed.ToString(CultureInfo.InvariantCulture), .. stages.Select(stage => r.StageSeconds.TryGetValue(stage, out double seconds) ? Number(seconds, "0") : "–"), Number(r.StageSeconds.Values.Sum(), "0")]), "Seconds by stage");
+        report.Details("Settings", d => d.Code(ConfigurationLoader.ToYaml(settings)));
         report.Save(Path.Combine(folder, "report.html"));
         report.SaveMarkdown(Path.Combine(folder, "report.md"));
+        foreach (string verdict in verdicts) output.WriteLine(verdict);
         foreach (var (pair, byVariation) in differences) output.WriteLine($"{pair}: " + string.Join("   ", byVariation.Select(v => $"{v.Key} {Interval(v.Value)}")));
         output.WriteLine($"imagined against real over {checkpoints.Length} checkpoints: {judgement}");
         output.WriteLine($"report: {Path.Combine(folder, "report.html")}");
     }
+
+    private static string Verdict(string variation, PooledDifference d) =>
+        (d.Low > 0 ? $"{variation}: PPO in the dream improves on the cloned policy for real" : d.High < 0 ? $"{variation}: PPO in the dream makes the cloned policy worse for real" : $"{variation}: no difference between PPO in the dream and the cloned policy is shown")
+        + $", {Interval(d)}.";
 
     /// <summary>Mean difference (second less first) over seeds and episodes, with a two-level bootstrap interval.</summary>
     public static PooledDifference Pool(IReadOnlyList<SeedResult> results, string first, string second, string variation)

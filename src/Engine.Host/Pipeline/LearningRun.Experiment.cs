@@ -42,6 +42,7 @@ public sealed partial class LearningRun
         var online = TrainOnline();
         if (_settings.Experiment.SecondRound) TrainOnlineAgain();
         var evaluation = Evaluate(ExperimentPolicies, _settings.Experiment.SecondRound ? ["clone", "clone-again", "offline", "online", "online_again"] : ["clone", "clone-again", "offline", "online"]);
-        return new SeedResult(_settings.Seed, Gate(), online, evaluation, CompareCheckpoints(), MeasureDream(), TrainReward());
+        var (gate, checkpoints, dream, reward) = (Gate(), CompareCheckpoints(), MeasureDream(), TrainReward());
+        return new SeedResult(_settings.Seed, gate, online, evaluation, checkpoints, dream, reward, Folder.Stages.DistinctBy(stage => stage.Name).ToDictionary(stage => stage.Name, stage => stage.Seconds));
     }
 }

@@ -4,7 +4,7 @@ namespace Engine.Training.Algorithms;
 public sealed class PpoOptions
 {
     /// <summary>Policy updates, after <see cref="CriticWarmup"/>.</summary>
-    public int Iterations { get; set; } = 24;
+    public int Iterations { get; set; } = 40;
 
     /// <summary>Iterations that train the critic only.</summary>
     public int CriticWarmup { get; set; } = 4;
@@ -25,9 +25,9 @@ public sealed class PpoOptions
 
     public int Minibatch { get; set; } = 192;
 
-    public double PolicyLearningRate { get; set; } = 1e-4;
+    public double PolicyLearningRate { get; set; } = 1.5e-4;
 
-    public double CriticLearningRate { get; set; } = 5e-4;
+    public double CriticLearningRate { get; set; } = 1e-3;
 
     /// <summary>Weight of KL(policy ‖ starting policy), so that the policy does not learn the dream's faults.</summary>
     public double KlWeight { get; set; } = 0.03;
@@ -54,7 +54,7 @@ public sealed class PpoOptions
     public bool BootstrapAtLimit { get; set; }
 
     /// <summary>Updates between checks in the real simulator; 0 for none.</summary>
-    public int CheckEvery { get; set; } = 6;
+    public int CheckEvery { get; set; } = 8;
 
     public double Temperature { get; set; } = 1;
 }

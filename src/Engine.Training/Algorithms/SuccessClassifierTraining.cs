@@ -18,7 +18,7 @@ public static class SuccessClassifierTraining
 {
     public sealed class Options
     {
-        public int Steps { get; set; } = 600;
+        public int Steps { get; set; } = 700;
 
         public int Batch { get; set; } = 64;
 

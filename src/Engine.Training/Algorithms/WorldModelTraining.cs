@@ -22,7 +22,7 @@ public static class WorldModelTraining
         /// <summary>teacher_forced or independent.</summary>
         public string Objective { get; set; } = "teacher_forced";
 
-        public int Steps { get; set; } = 1000;
+        public int Steps { get; set; } = 1200;
 
         public int Batch { get; set; } = 20;
 

@@ -32,7 +32,7 @@ public sealed class ImaginationExperimentTests
             ["online"] = new() { ["in_distribution"] = Variation(online) },
         };
         return new SeedResult(0, new GateResult(1, 1, 1, true, 1), new OnlineResult(false, 0, 0, 0, []), new EvaluationResult(policies, []), [], new DreamResult([], [], [], [], 0, []),
-            new RewardResult(0, 0, 0, 0, 0, 0, 0, [], [], []));
+            new RewardResult(0, 0, 0, 0, 0, 0, 0, [], [], []), []);
     }
 
     private static VariationResult Variation(bool[] successes) => new(successes.Length, successes.Count(s => s) / (double)successes.Length, 0, 1, 0, 0, 0, 0, successes);
