@@ -65,14 +65,25 @@ public sealed class ServeSettings
     /// <summary>Answer failures of POST /act as OpenVLA's own server does.</summary>
     public bool OpenvlaCompatibility { get; set; }
 
+    /// <summary>Path of a Unix-domain socket for pipe clients; none where this is not set.</summary>
+    public string? Unix { get; set; }
+
+    /// <summary>TCP port for pipe clients, 0 takes a free one; none where this is not set.</summary>
+    [Range(0, 65535)]
+    public int? PipePort { get; set; }
+
+    /// <summary>Offer shared memory to clients of the Unix-domain socket.</summary>
+    public bool SharedMemory { get; set; }
+
     /// <summary>The server's options.</summary>
-    /// <exception cref="UsageException">The address is none, or only one of certificate and key is given.</exception>
+    /// <exception cref="UsageException">The address is none, or only one of certificate and key is given, or shared memory without a socket's path.</exception>
     public ServeOptions ToOptions(Action<string>? log)
     {
         string address = Address == "localhost" ? "127.0.0.1" : Address;
         if (!IPAddress.TryParse(address, out var parsed))
             throw new UsageException($"address: '{Address}' is no IP address; expected e.g. 127.0.0.1 or 0.0.0.0");
         if (Certificate is null != CertificateKey is null) throw new UsageException("certificate and certificate_key go together; only one is given");
+        if (SharedMemory && string.IsNullOrEmpty(Unix)) throw new UsageException("--shared-memory goes over a Unix-domain socket; name its path with --unix");
         string? token = Token ?? Environment.GetEnvironmentVariable("ENGINE_TOKEN");
         return new ServeOptions
         {
@@ -89,6 +100,9 @@ public sealed class ServeSettings
             Seed = Seed,
             IgnoreExtraCameras = IgnoreExtraCameras,
             OpenVlaCompatibility = OpenvlaCompatibility,
+            UnixPath = string.IsNullOrEmpty(Unix) ? null : Path.GetFullPath(Unix),
+            PipePort = PipePort,
+            SharedMemory = SharedMemory,
             Log = log,
         };
     }

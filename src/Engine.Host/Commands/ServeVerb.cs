@@ -14,24 +14,28 @@ public sealed class ServeVerb : Verb
     private readonly Option<ulong?> _seed = new("--seed") { Description = "Seed of the sampling.", HelpName = "number" };
     private readonly Option<bool> _insecure = new("--insecure") { Description = "Serve beyond this machine without a token." };
     private readonly Option<bool> _openVla = new("--openvla-compat") { Description = "Answer failures of POST /act as OpenVLA's own server does." };
+    private readonly Option<string?> _unix = new("--unix") { Description = "Listen on a Unix-domain socket too, for pipe clients.", HelpName = "path" };
+    private readonly Option<int?> _pipePort = new("--pipe-port") { Description = "Listen on a TCP port too, for pipe clients; 0 takes a free one.", HelpName = "number" };
+    private readonly Option<bool> _sharedMemory = new("--shared-memory") { Description = "Offer shared memory to clients of --unix." };
     private readonly Option<string?> _config = new("--config", "-c") { Description = "YAML file with further settings.", HelpName = "file.yaml" };
     private readonly Argument<string[]> _settings = new("key=value") { Description = "Settings, e.g. max_batch=8 threads=1.", Arity = ArgumentArity.ZeroOrMore };
 
     public override string Name => "serve";
 
-    public override string Summary => "Serve a policy to robots and simulators (openpi WebSocket, OpenVLA POST /act).";
+    public override string Summary => "Serve a policy to robots and simulators (openpi WebSocket, OpenVLA POST /act, local pipes).";
 
     public override IReadOnlyList<string> Examples =>
     [
         "serve --policy runs/quickstart/policies/online",
         "serve --policy echo --port 0",
+        "serve --policy echo --unix /tmp/engine.sock --shared-memory",
         "serve --policy runs/quickstart/policies/bc --address 0.0.0.0 token=secret max_batch=8",
     ];
 
     public override void Configure(Command command)
     {
         command.Add(_settings);
-        foreach (Option option in new Option[] { _policy, _address, _port, _seed, _insecure, _openVla, _config }) command.Add(option);
+        foreach (Option option in new Option[] { _policy, _address, _port, _seed, _insecure, _openVla, _unix, _pipePort, _sharedMemory, _config }) command.Add(option);
     }
 
     public override async Task<int> RunAsync(ParseResult arguments, VerbContext context, CancellationToken cancellation)
@@ -43,8 +47,13 @@ public sealed class ServeVerb : Verb
         settings.Seed = arguments.GetValue(_seed) ?? settings.Seed;
         settings.Insecure |= arguments.GetValue(_insecure);
         settings.OpenvlaCompatibility |= arguments.GetValue(_openVla);
+        settings.Unix = arguments.GetValue(_unix) ?? settings.Unix;
+        settings.PipePort = arguments.GetValue(_pipePort) ?? settings.PipePort;
+        settings.SharedMemory |= arguments.GetValue(_sharedMemory);
         if (settings.Policy.Length == 0) throw new UsageException("--policy is missing; name the folder of an exported policy, or echo");
         if (settings.Port is < 0 or > 65535) throw new UsageException($"--port is {settings.Port}; expected 0 … 65535");
+
+        if (settings.PipePort is < 0 or > 65535) throw new UsageException($"--pipe-port is {settings.PipePort}; expected 0 … 65535");
 
         var options = settings.ToOptions(context.Progress.Note);
         using var policy = PolicyLocation.Load(settings.Policy, new OnnxSessionOptions { Threads = settings.Threads, AllowSpinning = settings.Spin });

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Engine.Host.Serving.OpenPi;
 using Engine.Host.Serving.OpenVla;
+using Engine.Host.Serving.Pipes;
 using Engine.Runtime.Contract;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -30,13 +31,15 @@ public sealed class PolicyServer : IAsyncDisposable
     private readonly byte[] _metadata;
     private readonly byte[]? _token;
     private WebApplication? _application;
+    private readonly SessionSlots _slots;
+    private PipeServer? _pipes;
     private volatile bool _draining;
-    private int _active;
 
     private PolicyServer(IPolicy policy, ServeOptions options)
     {
         _options = options;
         _contract = policy.Contract;
+        _slots = new SessionSlots(options.MaxSessions);
         _queue = new InferenceQueue(policy, options.MaxBatch, Metrics);
         _metadata = OpenPiMetadata.ToBytes(_contract);
         _token = options.Token is null ? null : SHA256.HashData(Encoding.UTF8.GetBytes(options.Token));
@@ -44,6 +47,9 @@ public sealed class PolicyServer : IAsyncDisposable
 
     /// <summary>The port that is listened on.</summary>
     public int Port { get; private set; }
+
+    /// <summary>The port of the TCP pipe, 0 where there is none.</summary>
+    public int PipePort => _pipes?.Port ?? 0;
 
     /// <summary>Where WebSocket clients connect, e.g. <c>ws://127.0.0.1:8000/</c>.</summary>
     public Uri Uri => new($"{(_options.Certificate is null ? "ws" : "wss")}://{Host(_options.Address)}:{Port}/");
@@ -94,6 +100,12 @@ public sealed class PolicyServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _draining = true;
+        if (_pipes is { } pipes)
+        {
+            _pipes = null;
+            await pipes.DisposeAsync().ConfigureAwait(false);
+        }
+
         if (_application is not { } application) return;
         _application = null;
         using var limit = new CancellationTokenSource(_options.DrainTimeout);
@@ -129,6 +141,12 @@ public sealed class PolicyServer : IAsyncDisposable
         }
 
         if (options.Token is { Length: < 8 }) throw new ArgumentException("the token has fewer than 8 characters.", nameof(options));
+        if (options.PipePort is < 0 or > 65535)
+            throw new ArgumentOutOfRangeException(nameof(options), options.PipePort, "expected a pipe port of 0 to 65535");
+        if (options.SharedMemory && options.UnixPath is null)
+            throw new ArgumentException("shared memory goes over a Unix-domain socket: name its path too (--unix).", nameof(options));
+        if (options.SharedMemory && !(OperatingSystem.IsLinux() && Environment.Is64BitProcess))
+            throw new ArgumentException("shared memory needs 64-bit Linux.", nameof(options));
         if (options.Port is < 0 or > 65535) throw new ArgumentOutOfRangeException(nameof(options), options.Port, "expected a port of 0 to 65535");
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxMessageBytes, 1024, nameof(options.MaxMessageBytes));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxSessions, 1, nameof(options.MaxSessions));
@@ -170,6 +188,8 @@ public sealed class PolicyServer : IAsyncDisposable
         await _application.StartAsync(cancellationToken).ConfigureAwait(false);
         string address = _application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         Port = new Uri(address).Port;
+        if (_options.UnixPath is not null || _options.PipePort is not null)
+            _pipes = PipeServer.Start(_contract, _options, _queue, Metrics, _slots);
     }
 
     private Task HandleAsync(HttpContext context)
@@ -219,16 +239,15 @@ public sealed class PolicyServer : IAsyncDisposable
             return;
         }
 
-        int active = Interlocked.Increment(ref _active);
+        if (_draining || !_slots.TryEnter())
+        {
+            Metrics.Refused();
+            await TextAsync(context, StatusCodes.Status503ServiceUnavailable, _draining ? "shutting down\n" : "too many sessions\n").ConfigureAwait(false);
+            return;
+        }
+
         try
         {
-            if (_draining || active > _options.MaxSessions)
-            {
-                Metrics.Refused();
-                await TextAsync(context, StatusCodes.Status503ServiceUnavailable, _draining ? "shutting down\n" : "too many sessions\n").ConfigureAwait(false);
-                return;
-            }
-
             using var socket = await context.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
             using var connection = new OpenPiConnection(socket, _contract, _options, _queue, Metrics, Metrics.SessionOpened());
             var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -247,7 +266,7 @@ public sealed class PolicyServer : IAsyncDisposable
         }
         finally
         {
-            Interlocked.Decrement(ref _active);
+            _slots.Leave();
         }
     }
 

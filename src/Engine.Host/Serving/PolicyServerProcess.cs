@@ -21,7 +21,8 @@ public static class PolicyServerProcess
         var server = await PolicyServer.StartAsync(policy, options, cancellationToken).ConfigureAwait(false);
         await using (server.ConfigureAwait(false))
         {
-            await output.WriteLineAsync($"ready {server.Uri} policy={policy.Contract.Name} pid={Environment.ProcessId}").ConfigureAwait(false);
+            string pipes = (options.UnixPath is null ? "" : $" unix={options.UnixPath}") + (server.PipePort == 0 ? "" : $" pipe_port={server.PipePort}");
+            await output.WriteLineAsync($"ready {server.Uri} policy={policy.Contract.Name} pid={Environment.ProcessId}{pipes}").ConfigureAwait(false);
             await output.FlushAsync(CancellationToken.None).ConfigureAwait(false);
             await ended.Task.ConfigureAwait(false);
         }

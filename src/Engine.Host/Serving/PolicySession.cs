@@ -49,6 +49,23 @@ public sealed class PolicySession
         return _queue.RunAsync(Request);
     }
 
+    /// <summary>Infers the actions of the observation that stands in <see cref="Request"/> already; at the server's temperature where none is given.</summary>
+    /// <exception cref="ObservationException">A number of the state or the temperature is none, or the actions are not finite.</exception>
+    public Task InferFilledAsync(float? temperature)
+    {
+        float[] state = Request.Observation.States;
+        for (int i = 0; i < state.Length; i++)
+        {
+            if (!float.IsFinite(state[i])) throw new ObservationException($"number {i} of the state ({_contract.StateNames[i]}) is {state[i]}");
+        }
+
+        if (temperature is not (null or (>= 0 and <= 1000))) throw new ObservationException("the temperature must be 0 (greedy) to 1000");
+        Request.Temperature = temperature ?? _options.Temperature;
+        if (Request.Temperature > 0) Draw();
+        _step++;
+        return _queue.RunAsync(Request);
+    }
+
     private float Temperature(MsgPackMap observation)
     {
         if (!observation.ContainsKey("temperature")) return _options.Temperature;
@@ -61,7 +78,7 @@ public sealed class PolicySession
     {
         if (!observation.ContainsKey("uniforms"))
         {
-            Philox.FillUniform(Request.Uniforms, new PhiloxKey(_options.Seed, PhiloxStream.ActionSampling, _number, _episode, _step));
+            Draw();
             return;
         }
 
@@ -77,4 +94,6 @@ public sealed class PolicySession
             if (!(number is > 0 and < 1)) throw new ObservationException($"'uniforms' holds {number}; expected numbers strictly between 0 and 1");
         }
     }
+    private void Draw() =>
+        Philox.FillUniform(Request.Uniforms, new PhiloxKey(_options.Seed, PhiloxStream.ActionSampling, _number, _episode, _step));
 }

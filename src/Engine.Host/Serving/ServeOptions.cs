@@ -54,6 +54,15 @@ public sealed record ServeOptions
     /// <summary>Answer failures of <c>POST /act</c> as OpenVLA's own server does: status 200 and the JSON string <c>"error"</c>.</summary>
     public bool OpenVlaCompatibility { get; init; }
 
+    /// <summary>Path of a Unix-domain socket to listen on for pipe clients, mode 0600; none when null.</summary>
+    public string? UnixPath { get; init; }
+
+    /// <summary>TCP port to listen on for pipe clients, on <see cref="Address"/> with a token, on loopback without; 0 takes a free one; none when null.</summary>
+    public int? PipePort { get; init; }
+
+    /// <summary>Offer shared memory to the clients of <see cref="UnixPath"/>.</summary>
+    public bool SharedMemory { get; init; }
+
     /// <summary>Where failures are noted, one line each; nowhere when null.</summary>
     public Action<string>? Log { get; init; }
 }

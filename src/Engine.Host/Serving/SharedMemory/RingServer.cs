@@ -1,0 +1,195 @@
+using System.Buffers;
+using System.Diagnostics;
+using Engine.Client;
+using Engine.Client.Interop;
+using Engine.Host.Serving.Pipes;
+
+namespace Engine.Host.Serving.SharedMemory;
+
+/// <summary>
+/// The server's side of a ring in shared memory, with a thread of its own. Everything in it may change at any time: headers are copied before they are
+/// read, offsets are checked against the server's own layout, records are copied before their contents are judged, and a record's guard must be
+/// the same even number before and after the copy.
+/// </summary>
+internal sealed unsafe class RingServer : IDisposable
+{
+    private readonly RingLayout _ring;
+    private readonly PipeLayout _layout;
+    private readonly PipeSession _session;
+    private readonly ServeOptions _options;
+    private readonly SharedMemoryRegion _memory;
+    private readonly UnmanagedBytes _bytes;
+    private readonly long _spinTicks;
+    private byte[] _copy = [];
+    private Thread? _thread;
+    private volatile bool _ended;
+    private uint _handled;
+    private uint _replied;
+
+    internal RingServer(RingLayout ring, PipeLayout layout, PipeSession session, ServeOptions options, int spinMicroseconds)
+    {
+        _ring = ring;
+        _layout = layout;
+        _session = session;
+        _options = options;
+        _spinTicks = spinMicroseconds * Stopwatch.Frequency / 1_000_000;
+        _memory = SharedMemoryRegion.Create(ring.Bytes);
+        _bytes = new UnmanagedBytes(_memory.Address, (int)ring.Bytes);
+        ring.Write(_bytes.GetSpan());
+    }
+
+    /// <summary>Bytes of the memory.</summary>
+    internal uint Bytes => _ring.Bytes;
+
+    /// <summary>The memory's descriptor, for the client.</summary>
+    internal int Descriptor => _memory.Descriptor;
+
+    /// <summary>Starts to answer.</summary>
+    internal void Start()
+    {
+        _thread = new Thread(Serve) { IsBackground = true, Name = $"ring {_session.Number}" };
+        _thread.Start();
+    }
+
+    /// <summary>Lets a request in progress finish, then ends. May be called twice.</summary>
+    public void Dispose()
+    {
+        _ended = true;
+        if (!_memory.IsClosed) Futex.WakeAll(Word(RingLayout.RequestHead));
+        _thread?.Join();
+        _memory.Dispose();
+    }
+
+    private void Serve()
+    {
+        try
+        {
+            while (!_ended)
+            {
+                uint head = RingWait.While(Word(RingLayout.RequestHead), _handled, Word(RingLayout.ServerSleeps), _spinTicks);
+                if (head == _handled) continue;
+                long received = Stopwatch.GetTimestamp();
+                if (head - _handled > RingLayout.Slots)
+                {
+                    _handled = head;
+                    Fail(default, new PipeFaultException(PipeErrorCode.Torn, $"the ring holds {RingLayout.Slots} requests; its counter jumped further"));
+                    continue;
+                }
+
+                Answer(_handled++ % RingLayout.Slots, received);
+            }
+        }
+        catch (Exception error)
+        {
+            _options.Log?.Invoke($"a ring failed: {error}");
+        }
+    }
+
+    private void Answer(uint slot, long received)
+    {
+        Span<byte> head = stackalloc byte[PipeHeader.Size];
+        _bytes.GetSpan().Slice(RingLayout.RequestHeaders + (int)slot * PipeHeader.Size, PipeHeader.Size).CopyTo(head);
+        var fault = PipeFraming.Check(head, welcomed: true, _layout, out var header);
+        try
+        {
+            if (fault is not null) throw fault;
+            if (header.Kind is not (PipeKind.Observe or PipeKind.Reset or PipeKind.Ping))
+                throw new PipeFaultException(PipeErrorCode.Unexpected, $"{header.Kind} does not belong into a ring");
+            _session.Admit(header);
+            switch (header.Kind)
+            {
+                case PipeKind.Reset:
+                    _session.Reset();
+                    Reply(header, PipeKind.Reset, 0);
+                    break;
+                case PipeKind.Ping:
+                    Reply(header, PipeKind.Pong, 0);
+                    break;
+                default:
+                    _session.InferAsync(Take(header)).GetAwaiter().GetResult();
+                    var record = ReplyRecord();
+                    var flags = _session.Write(header, record, received);
+                    uint crc = 0;
+                    if ((header.Flags & PipeFlags.PayloadCrc) != 0)
+                    {
+                        flags |= PipeFlags.PayloadCrc;
+                        crc = Crc32C.Compute(record[.._layout.ActionsBytes]);
+                    }
+
+                    Reply(header, PipeKind.Actions, _layout.ActionsBytes, flags, crc);
+                    break;
+            }
+        }
+        catch (Exception error)
+        {
+            Fail(header, _session.Explain(error));
+        }
+    }
+
+    /// <summary>Copies a record out of the memory, unless it lies outside or changes meanwhile; gives the temperature.</summary>
+    private float? Take(in PipeHeader header)
+    {
+        if (!_ring.Holds(header.Offset, header.Length) || header.Length < PipeLayout.RecordHead)
+        {
+            throw new PipeFaultException(
+                PipeErrorCode.Torn, $"{header.Length} bytes at offset {header.Offset} do not lie in the ring's {_ring.ArenaBytes} bytes from {RingLayout.Arena} on, at a multiple of 64");
+        }
+
+        ref ulong guard = ref *(ulong*)(_memory.Address + header.Offset + 8);
+        ulong before = Volatile.Read(ref guard);
+        if (before % 2 != 0) throw Torn();
+        Interlocked.MemoryBarrier();
+        try
+        {
+            ReadOnlyMemory<byte> record = _bytes.Memory.Slice((int)header.Offset, (int)header.Length);
+            if ((header.Flags & PipeFlags.PayloadCrc) != 0)
+            {
+                // The checksum has to be of what is used, and the memory may change in between.
+                if (_copy.Length == 0) _copy = new byte[_layout.ObservationBytes];
+                record.CopyTo(_copy);
+                record = _copy.AsMemory(0, record.Length);
+                PipeFraming.CheckPayload(header, new ReadOnlySequence<byte>(record));
+            }
+
+            float? temperature = _session.Read(header, new ReadOnlySequence<byte>(record));
+            Interlocked.MemoryBarrier();
+            return Volatile.Read(ref guard) == before ? temperature : throw Torn();
+        }
+        catch (PipeFaultException) when (Volatile.Read(ref guard) != before)
+        {
+            throw Torn();
+        }
+    }
+
+    private static PipeFaultException Torn() => new(PipeErrorCode.Torn, "the observation changed while it was read");
+
+    private void Fail(in PipeHeader request, PipeFaultException fault)
+    {
+        int length = PipeFraming.WriteError(fault.Message, ReplyRecord()[..RingLayout.MaxErrorBytes]);
+        Reply(request, PipeKind.Error, length, code: fault.Code);
+    }
+
+    private Span<byte> ReplyRecord() => _bytes.GetSpan().Slice((int)ReplyOffset, (int)_ring.ReplyBytes);
+
+    private uint ReplyOffset => _ring.ReplyOffset + _replied % RingLayout.Slots * _ring.ReplyBytes;
+
+    private void Reply(in PipeHeader request, PipeKind kind, int length, PipeFlags flags = PipeFlags.None, uint crc = 0, PipeErrorCode code = PipeErrorCode.None)
+    {
+        var header = new PipeHeader
+        {
+            Kind = kind,
+            Flags = flags,
+            Length = (uint)length,
+            Sequence = request.Sequence,
+            Session = _session.Number,
+            Time = MonotonicClock.Nanoseconds,
+            PayloadCrc = crc,
+            Code = code,
+            Offset = ReplyOffset,
+        };
+        header.Write(_bytes.GetSpan()[(RingLayout.ReplyHeaders + (int)(_replied % RingLayout.Slots) * PipeHeader.Size)..]);
+        RingWait.Publish(Word(RingLayout.ReplyHead), ++_replied, Word(RingLayout.ClientSleeps));
+    }
+
+    private uint* Word(int offset) => (uint*)(_memory.Address + offset);
+}

@@ -1,0 +1,186 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Engine.Client;
+using Engine.Client.Interop;
+using Engine.Host.Serving;
+using Engine.Runtime.Contract;
+using static Engine.Host.Tests.Serving.ServingFixtures;
+
+namespace Engine.Host.Tests.Serving.Pipes;
+
+/// <summary>Shared memory with a client that does to it what it likes.</summary>
+public sealed class RingServerTests
+{
+    [Theory]
+    [InlineData("offset in the head", PipeErrorCode.Torn)]
+    [InlineData("offset beyond the arena", PipeErrorCode.Torn)]
+    [InlineData("offset that overflows", PipeErrorCode.Torn)]
+    [InlineData("offset between two lines", PipeErrorCode.Torn)]
+    [InlineData("record over the end", PipeErrorCode.Torn)]
+    [InlineData("unfinished record", PipeErrorCode.Torn)]
+    [InlineData("no record", PipeErrorCode.Torn)]
+    [InlineData("counter jumps", PipeErrorCode.Torn)]
+    [InlineData("torn header", PipeErrorCode.Malformed)]
+    [InlineData("oversize", PipeErrorCode.TooLarge)]
+    [InlineData("payload crc", PipeErrorCode.Malformed)]
+    [InlineData("replay", PipeErrorCode.Sequence)]
+    [InlineData("deadline", PipeErrorCode.Deadline)]
+    [InlineData("hello", PipeErrorCode.Unexpected)]
+    [InlineData("nan", PipeErrorCode.Observation)]
+    public async Task Bad_memory_gets_its_reason_and_the_next_request_its_answer(string what, PipeErrorCode code)
+    {
+        await using var fixture = await PipeServerFixture.StartAsync();
+        using var pipe = RawPipe.Connect(fixture.Path).HelloWithRing();
+        var ring = new RawRing(pipe);
+        Assert.Equal(1, ring.Ask(1));
+        var good = ring.Write(9);
+        switch (what)
+        {
+            case "offset in the head": ring.Publish(good with { Offset = 64 }); break;
+            case "offset beyond the arena": ring.Publish(good with { Offset = ring.Layout.ReplyOffset }); break;
+            case "offset that overflows": ring.Publish(good with { Offset = uint.MaxValue - 63 }); break;
+            case "offset between two lines": ring.Publish(good with { Offset = RingLayout.Arena + 8 }); break;
+            case "record over the end": ring.Publish(good with { Offset = ring.Layout.ReplyOffset - 64 }); break;
+            case "unfinished record": ring.Guard++; ring.Publish(good); break;
+            case "no record": ring.Publish(good with { Length = 0 }); break;
+            case "counter jumps": ring.Publish(good, by: 100); break;
+            case "torn header": ring.Publish(good, damage: true); break;
+            case "oversize": ring.Publish(good with { Length = uint.MaxValue }); break;
+            case "payload crc": ring.Publish(good with { Flags = PipeFlags.PayloadCrc, PayloadCrc = 1 }); break;
+            case "replay": ring.Publish(good with { Sequence = good.Sequence - 1 }); break;
+            case "deadline": ring.Publish(good with { Deadline = 1 }); break;
+            case "hello": ring.Publish(good with { Kind = PipeKind.Hello, Length = 16 }); break;
+            case "nan": good = ring.Write(float.NaN); ring.Publish(good); break;
+            default: throw new ArgumentOutOfRangeException(nameof(what), what, "no such case");
+        }
+
+        var (header, payload) = ring.Receive();
+        Assert.Equal((PipeKind.Error, code), (header.Kind, header.Code));
+        Assert.NotEmpty(Encoding.UTF8.GetString(payload));
+        if (what == "unfinished record") ring.Guard++;
+        Assert.Equal(2, ring.Ask(2));
+        using var other = fixture.Client("ring", new PipeClientOptions { SpinMicroseconds = 50 });
+        other.State[0] = 3;
+        Assert.Equal(3, other.Step()[0]);
+    }
+
+    [Fact]
+    public async Task A_record_that_changes_while_it_is_read_is_refused()
+    {
+        // Large, so that the copy takes long enough for another thread to write meanwhile.
+        var contract = Contract with { Cameras = [new CameraSpec("top", 1600, 1600)] };
+        await using var fixture = await PipeServerFixture.StartAsync(policy: BuiltInPolicies.Create("echo", contract));
+        using var pipe = RawPipe.Connect(fixture.Path).HelloWithRing();
+        var ring = new RawRing(pipe);
+        Assert.Equal(1, ring.Ask(1));
+        bool refused = false;
+        for (int attempt = 0; attempt < 300 && !refused; attempt++)
+        {
+            var header = ring.Write(5);
+            using var end = new CancellationTokenSource();
+            var writer = Task.Run(() =>
+            {
+                while (!end.IsCancellationRequested) ring.Guard += 2;
+            });
+            ring.Publish(header);
+            var answer = ring.Receive();
+            end.Cancel();
+            await writer;
+            refused = answer.Header.Code == PipeErrorCode.Torn;
+        }
+
+        Assert.True(refused, "no change was noticed in 300 requests");
+        Assert.Equal(2, ring.Ask(2));
+    }
+
+    [Fact]
+    public async Task The_memory_cannot_be_cut_and_the_socket_takes_no_requests_beside_it()
+    {
+        await using var fixture = await PipeServerFixture.StartAsync();
+        using var pipe = RawPipe.Connect(fixture.Path).HelloWithRing();
+        using (var file = new FileStream($"/proc/self/fd/{pipe.Memory!.Descriptor}", FileMode.Open, FileAccess.ReadWrite))
+        {
+            Assert.ThrowsAny<Exception>(() => file.SetLength(0));
+            Assert.True(file.Length > 4096);
+        }
+
+        byte[] record = pipe.Record(1);
+        pipe.Send(RawPipe.Frame(pipe.Header(PipeKind.Observe, record.Length), record));
+        Assert.Equal(PipeErrorCode.Unexpected, pipe.Receive().Header.Code);
+        Assert.Equal(2, new RawRing(pipe).Ask(2));
+    }
+
+    [Fact]
+    public async Task Random_requests_in_the_ring_are_answered()
+    {
+        await using var fixture = await PipeServerFixture.StartAsync();
+        using var pipe = RawPipe.Connect(fixture.Path).HelloWithRing();
+        var ring = new RawRing(pipe);
+        var random = new Random(4);
+        for (int i = 0; i < 400; i++)
+        {
+            var header = ring.Write(i);
+            ring.Scribble(random);
+            ring.Publish(header with
+            {
+                Kind = (PipeKind)random.Next(1, 10),
+                Offset = (uint)random.NextInt64(1L << random.Next(33)),
+                Length = (uint)random.NextInt64(1L << random.Next(33)),
+            });
+            Assert.Contains(ring.Receive().Header.Kind, new[] { PipeKind.Error, PipeKind.Actions, PipeKind.Reset, PipeKind.Pong });
+        }
+
+        Assert.Equal(2, ring.Ask(2));
+    }
+
+    /// <summary>A ring's client that writes whatever a test wants.</summary>
+    private sealed unsafe class RawRing(RawPipe pipe)
+    {
+        private readonly byte* _memory = pipe.Memory!.Address;
+        private uint _published;
+        private uint _read;
+
+        internal RingLayout Layout { get; } = RingLayout.For(pipe.Layout);
+
+        internal ulong Guard
+        {
+            get => Volatile.Read(ref *(ulong*)(_memory + RingLayout.Arena + 8));
+            set => Volatile.Write(ref *(ulong*)(_memory + RingLayout.Arena + 8), value);
+        }
+
+        internal PipeHeader Write(float first)
+        {
+            byte[] record = pipe.Record(first);
+            ulong guard = Guard;
+            record.CopyTo(new Span<byte>(_memory + RingLayout.Arena, record.Length));
+            Guard = guard + guard % 2;
+            return pipe.Header(PipeKind.Observe, record.Length) with { Offset = RingLayout.Arena };
+        }
+
+        internal void Scribble(Random random) => random.NextBytes(new Span<byte>(_memory + RingLayout.Arena + 16, (int)Layout.ArenaBytes - 16));
+
+        internal void Publish(PipeHeader header, uint by = 1, bool damage = false)
+        {
+            var bytes = new Span<byte>(_memory + RingLayout.RequestHeaders + _published % RingLayout.Slots * PipeHeader.Size, PipeHeader.Size);
+            header.Write(bytes);
+            if (damage) bytes[17] ^= 1;
+            _published += by;
+            RingWait.Publish((uint*)(_memory + RingLayout.RequestHead), _published, (uint*)(_memory + RingLayout.ServerSleeps));
+        }
+
+        internal (PipeHeader Header, byte[] Payload) Receive()
+        {
+            for (int i = 0; RingWait.While((uint*)(_memory + RingLayout.ReplyHead), _read, (uint*)(_memory + RingLayout.ClientSleeps), 0) == _read; i++)
+                Assert.True(i < 600, "no reply within a minute");
+            uint slot = _read++ % RingLayout.Slots;
+            Assert.Equal(PipeHeaderFault.None, PipeHeader.Read(new Span<byte>(_memory + RingLayout.ReplyHeaders + slot * PipeHeader.Size, PipeHeader.Size), out var header));
+            return (header, new Span<byte>(_memory + header.Offset, (int)header.Length).ToArray());
+        }
+
+        internal float Ask(float first)
+        {
+            Publish(Write(first));
+            return pipe.First(Receive());
+        }
+    }
+}
