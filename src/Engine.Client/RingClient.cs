@@ -32,10 +32,11 @@ internal sealed unsafe class RingClient(SharedMemoryRegion memory, RingLayout ri
             header = header with { PayloadCrc = Crc32C.Compute(new ReadOnlySpan<byte>(memory.Address + RingLayout.Arena, (int)header.Length)) };
         header.Write(new Span<byte>(memory.Address + RingLayout.RequestHeaders + _published % RingLayout.Slots * PipeHeader.Size, PipeHeader.Size));
         RingWait.Publish(Word(RingLayout.RequestHead), ++_published, Word(RingLayout.ServerSleeps));
-        long began = Stopwatch.GetTimestamp();
+        long began = Stopwatch.GetTimestamp(), spinTicks = _spinTicks;
         while (true)
         {
-            uint head = RingWait.While(Word(RingLayout.ReplyHead), _read, Word(RingLayout.ClientSleeps), _spinTicks);
+            uint head = RingWait.While(Word(RingLayout.ReplyHead), _read, Word(RingLayout.ClientSleeps), spinTicks);
+            spinTicks = 0;
             if (head == _read)
             {
                 if (socket.Poll(0, SelectMode.SelectRead)) throw new IOException("the server ended the connection.");

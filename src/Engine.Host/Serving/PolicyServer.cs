@@ -19,7 +19,8 @@ using Microsoft.Extensions.Logging;
 namespace Engine.Host.Serving;
 
 /// <summary>
-/// One policy behind openpi's WebSocket protocol (any path), OpenVLA's <c>POST /act</c>, <c>GET /healthz</c>, <c>/readyz</c> and <c>/metrics</c>.
+/// One policy behind openpi's WebSocket protocol (any path), OpenVLA's <c>POST /act</c>, <c>GET /healthz</c>, <c>/readyz</c> and <c>/metrics</c>,
+/// and, where the options ask for them, behind local pipes (<c>Engine.Client.PipeClient</c> and its kin).
 /// The policy stays the caller's: dispose it after the server.
 /// </summary>
 public sealed class PolicyServer : IAsyncDisposable

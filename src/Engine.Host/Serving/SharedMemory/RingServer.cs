@@ -64,9 +64,12 @@ internal sealed unsafe class RingServer : IDisposable
     {
         try
         {
+            // Spinning is for the next request of a control loop, not for a client that has gone quiet.
+            long spinTicks = 0;
             while (!_ended)
             {
-                uint head = RingWait.While(Word(RingLayout.RequestHead), _handled, Word(RingLayout.ServerSleeps), _spinTicks);
+                uint head = RingWait.While(Word(RingLayout.RequestHead), _handled, Word(RingLayout.ServerSleeps), spinTicks);
+                spinTicks = head == _handled ? 0 : _spinTicks;
                 if (head == _handled) continue;
                 long received = Stopwatch.GetTimestamp();
                 if (head - _handled > RingLayout.Slots)

@@ -236,6 +236,28 @@ public sealed class PipeServerTests
     }
 
     [Theory]
+    [InlineData("tcp")]
+    [InlineData("ring")]
+    public async Task Actions_after_the_budget_say_so(string transport)
+    {
+        var budget = TimeSpan.FromSeconds(1);
+        bool slow = false;
+        using var policy = new ScriptedPolicy(Contract, (_, actions, _, _) =>
+        {
+            actions.Clear();
+            if (slow) Thread.Sleep(budget);
+        });
+        await using var fixture = await PipeServerFixture.StartAsync(policy: policy);
+        using var client = fixture.Client(transport);
+        slow = true;
+        client.Step(budget);
+        Assert.True(client.Late);
+        slow = false;
+        client.Step();
+        Assert.False(client.Late);
+    }
+
+    [Theory]
     [InlineData("unix")]
     [InlineData("ring")]
     public async Task At_the_end_a_request_in_progress_is_answered(string transport)
