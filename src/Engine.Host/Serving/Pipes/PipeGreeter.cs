@@ -14,6 +14,8 @@ namespace Engine.Host.Serving.Pipes;
 /// <summary>Judges hellos and sends welcomes.</summary>
 internal sealed class PipeGreeter(PolicyContract contract, ServeOptions options, bool sharedMemory)
 {
+    private const int SendMilliseconds = 10_000;
+
     private readonly byte[] _contract = Encoding.UTF8.GetBytes(JsonFile.ToText(contract));
     private readonly byte[]? _token = options.Token is null ? null : SHA256.HashData(Encoding.UTF8.GetBytes(options.Token));
 
@@ -42,7 +44,8 @@ internal sealed class PipeGreeter(PolicyContract contract, ServeOptions options,
             var rest = frame.AsSpan();
             if (ring is not null) rest = rest[DescriptorPassing.Send(socket, rest, ring.Descriptor)..];
 
-            // A few kilobytes into an empty socket: this does not wait, and a client that made it would only meet the socket's own limit.
+            // A few kilobytes into an empty socket: this waits only for a client that makes it wait.
+            socket.SendTimeout = SendMilliseconds;
             while (!rest.IsEmpty) rest = rest[socket.Send(rest)..];
             ring?.Start();
             return ring;

@@ -135,12 +135,18 @@ internal sealed class PipeServer : IAsyncDisposable
         _connections[connection] = ended.Task;
         _ = Task.Run(async () =>
         {
-            await connection.RunAsync().ConfigureAwait(false);
-            _connections.TryRemove(connection, out _);
-            connection.Dispose();
-            _slots.Leave();
-            _metrics.SessionClosed();
-            ended.SetResult();
+            try
+            {
+                await connection.RunAsync().ConfigureAwait(false);
+            }
+            finally
+            {
+                _connections.TryRemove(connection, out _);
+                connection.Dispose();
+                _slots.Leave();
+                _metrics.SessionClosed();
+                ended.SetResult();
+            }
         });
     }
 

@@ -310,6 +310,8 @@ public sealed class PipeServerTests
         error = await Assert.ThrowsAsync<IOException>(() => PolicyServer.StartAsync(policy, Options with { UnixPath = file }));
         Assert.Contains("no socket", error.Message);
         Assert.Equal("mine", File.ReadAllText(file));
+        error = await Assert.ThrowsAsync<IOException>(() => PolicyServer.StartAsync(policy, Options with { UnixPath = dead + new string('x', 100) }));
+        Assert.Contains("107 bytes", error.Message);
 
         static void Bind(Socket socket, string path)
         {

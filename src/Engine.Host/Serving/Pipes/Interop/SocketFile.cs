@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace Engine.Host.Serving.Pipes.Interop;
 
@@ -8,11 +9,14 @@ namespace Engine.Host.Serving.Pipes.Interop;
 internal static partial class SocketFile
 {
     private const int CurrentFolder = -100, NoFollow = 0x100, AskType = 1, TypeMask = 0xF000, SocketType = 0xC000;
+    private const int MostPathBytes = 107;
 
     /// <summary>Listens on a path with mode 0600.</summary>
-    /// <exception cref="IOException">Another server listens there, something else than a socket is there, or the folder does not allow it.</exception>
+    /// <exception cref="IOException">Another server listens there, something else than a socket is there, the path is too long, or the folder does not allow it.</exception>
     internal static Socket Listen(string path, int backlog)
     {
+        int bytes = Encoding.UTF8.GetByteCount(path);
+        if (bytes > MostPathBytes) throw new IOException($"{path}: the path of a Unix-domain socket has at most {MostPathBytes} bytes, this one has {bytes}.");
         RemoveStale(path);
         var socket = new Socket(AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, ProtocolType.Unspecified);
         try
