@@ -172,7 +172,7 @@ public sealed class PolicyExportTests
     /// <summary>A network with random weights, in the norms too, and outputs that differ clearly.</summary>
     private static VlaPolicy Network(out Dictionary<string, NamedArray> weights)
     {
-        TorchRuntime.Initialise(1);
+        TorchRuntime.Initialise(Environment.ProcessorCount);
         var network = new VlaPolicy(new WeightInitialiser(3), new VlaArchitecture { Tokens = 7, MaxWords = 6, Horizon = 2 });
         weights = TensorConversion.ToNamedArrays(network.StateDict());
         uint stream = 100;
