@@ -11,19 +11,19 @@ namespace Engine.Host.Pipeline;
 public sealed partial class LearningRun
 {
     /// <summary>Stage 1: demonstrations by a noisy scripted expert, play, and how good the expert is without noise; or the data that is given.</summary>
-    public CollectResult Collect() => Folder.Stage("collect", CollectSettings(), [], _progress, () =>
+    public CollectResult Collect() => _settings.Data.Count > 0 ? TakeGivenData() : Folder.Stage("collect", new { _settings.Task, _settings.Seed, _settings.Camera, _settings.Collect.Demonstrations, _settings.Collect.Play, _settings.Collect.ExpertCheck }, [], _progress, () =>
     {
-        var expert = EpisodeRunner.Run(World, Specs(_settings.Collect.ExpertCheck, _seeds.Expert), new ExpertActor(0), null, _cancellation).ToArray();
-        var success = Statistics.Wilson(expert.Count(r => r.Outcome.Success), expert.Length);
-        if (_settings.Data.Count > 0 && TakeGivenData() is [var given, var givenPlay]) return new CollectResult(success, given, givenPlay);
+        var expert = MeasureExpert();
         var demonstrations = Record("demonstrations", "collect", _settings.Collect.Demonstrations, _seeds.Demonstrations, new ExpertActor());
         var play = Record(PlayName, "collect", _settings.Collect.Play, _seeds.Play, new PlayActor());
-        return new CollectResult(success, demonstrations, play);
+        return new CollectResult(expert, demonstrations, play);
     });
 
-    private object CollectSettings() => _settings.Data.Count > 0
-        ? new { _settings.Task, _settings.Camera, _settings.Collect.ExpertCheck, Data = _settings.Data.Select(directory => EpisodeStore.Open(directory).ContentHash(_cancellation)).ToArray() }
-        : new { _settings.Task, _settings.Seed, _settings.Camera, _settings.Collect.Demonstrations, _settings.Collect.Play, _settings.Collect.ExpertCheck };
+    private Proportion MeasureExpert()
+    {
+        var results = EpisodeRunner.Run(World, Specs(_settings.Collect.ExpertCheck, _seeds.Expert), new ExpertActor(0), null, _cancellation).ToArray();
+        return Statistics.Wilson(results.Count(r => r.Outcome.Success), results.Length);
+    }
 
     /// <summary>Stage: episodes of the cloned policy, sampled, so that the dream knows where this policy goes.</summary>
     public RecordedResult CollectRollouts() => CollectRollouts("rollouts", "bc", _seeds.Rollouts, ["collect", "clone"]);
@@ -46,8 +46,11 @@ public sealed partial class LearningRun
         _episodes[name] = store.ReadAll(SilentProgress.Instance, _cancellation);
         Forget("set:");
         var episodes = _episodes[name];
-        return new RecordedResult(episodes.Length, episodes.Count(e => e.Success) / (double)Math.Max(1, episodes.Length), episodes.Average(e => e.Length), store.ContentHash(_cancellation));
+        return Summarise(episodes, store.ContentHash(_cancellation));
     }
+
+    private static RecordedResult Summarise(Episode[] episodes, string hash) =>
+        new(episodes.Length, episodes.Count(e => e.Success) / (double)Math.Max(1, episodes.Length), episodes.Select(e => (double)e.Length).DefaultIfEmpty().Average(), hash);
 
     /// <summary>Stage 2a: the autoencoder, on demonstrations and play.</summary>
     public AutoencoderResult TrainAutoencoder() => Folder.Stage("autoencoder", _settings.Autoencoder, ["collect"], _progress, () =>

@@ -9,7 +9,9 @@ public sealed partial class LearningRun
     /// The arms of the experiment: cloned, cloned again on own successes (the control), offline, PPO in the dream, and PPO once more after
     /// a round of own rollouts.
     /// </summary>
-    public string[] ExperimentPolicies => _settings.Experiment.SecondRound ? ["bc", "bc_more", "offline", "online", "online_again"] : ["bc", "bc_more", "offline", "online"];
+    private string[] ExperimentPolicies => ["bc", "bc_more", "offline", "online", .. SecondRound];
+
+    private string[] SecondRound => _settings.Experiment.SecondRound ? ["online_again"] : [];
 
     /// <summary>
     /// Imagined and real success, greedy, of the cloned policy and of every checked policy along PPO, from the same first frames: does the
@@ -41,7 +43,7 @@ public sealed partial class LearningRun
         TrainOffline();
         var online = TrainOnline();
         if (_settings.Experiment.SecondRound) TrainOnlineAgain();
-        var evaluation = Evaluate(ExperimentPolicies, _settings.Experiment.SecondRound ? ["clone", "clone-again", "offline", "online", "online_again"] : ["clone", "clone-again", "offline", "online"]);
+        var evaluation = Evaluate(ExperimentPolicies, ["clone", "clone-again", "offline", "online", .. SecondRound]);
         var (gate, checkpoints, dream, reward) = (Gate(), CompareCheckpoints(), MeasureDream(), TrainReward());
         return new SeedResult(_settings.Seed, gate, online, evaluation, checkpoints, dream, reward, Folder.Stages.DistinctBy(stage => stage.Name).ToDictionary(stage => stage.Name, stage => stage.Seconds));
     }

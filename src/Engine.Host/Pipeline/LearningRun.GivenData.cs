@@ -1,3 +1,4 @@
+using Engine.Host.Evaluation;
 using Engine.Runtime.Contract;
 using Engine.Runtime.Datasets;
 
@@ -12,45 +13,32 @@ public sealed partial class LearningRun
     /// the actor "play" as play, all others as demonstrations.
     /// </summary>
     /// <exception cref="InvalidDataException">A directory is of another arm or camera, or there is no demonstration in any of them.</exception>
-    private RecordedResult[] TakeGivenData()
+    private CollectResult TakeGivenData()
     {
-        var all = Given();
-        if (!all.Any(e => e.Actor != PlayName && e.Success))
-            throw new InvalidDataException($"{string.Join(", ", _settings.Data)}: none of the {all.Length} episodes is a successful demonstration (every episode whose actor is not 'play'); there is nothing to clone.");
-        string hash = string.Join('+', _settings.Data.Select(directory => EpisodeStore.Open(directory).ContentHash(_cancellation)));
-        return [.. new[] { false, true }.Select(play =>
+        string[] hashes = [.. _settings.Data.Select(directory => EpisodeStore.Open(directory).ContentHash(_cancellation))];
+        return Folder.Stage("collect", new { _settings.Task, _settings.Camera, _settings.Collect.ExpertCheck, Data = hashes }, [], _progress, () =>
         {
-            var episodes = all.Where(e => e.Actor == PlayName == play).ToArray();
-            return new RecordedResult(episodes.Length, episodes.Count(e => e.Success) / (double)Math.Max(1, episodes.Length), episodes.Length == 0 ? 0 : episodes.Average(e => e.Length), hash);
-        })];
+            var (demonstrations, play) = (Given(play: false), Given(play: true));
+            if (!demonstrations.Any(e => e.Success))
+                throw new InvalidDataException($"{string.Join(", ", _settings.Data)}: none of the {demonstrations.Length + play.Length} episodes is a successful demonstration (every episode whose actor is not 'play'); there is nothing to clone.");
+            string hash = string.Join('+', hashes);
+            return new CollectResult(MeasureExpert(), Summarise(demonstrations, hash), Summarise(play, hash));
+        });
     }
 
-    /// <summary>All given episodes.</summary>
-    private Episode[] Given() => Loaded("given", () =>
+    /// <summary>The given play, or the given demonstrations.</summary>
+    private Episode[] Given(bool play) => [.. Loaded("given", () => _settings.Data.SelectMany(directory =>
     {
-        var all = new List<Episode>();
-        foreach (string directory in _settings.Data)
-        {
-            var store = EpisodeStore.Open(directory);
-            CheckFit(directory, store.Info);
-            all.AddRange(store.ReadAll(_progress, _cancellation));
-        }
-
-        return all.ToArray();
-    });
+        var store = EpisodeStore.Open(directory);
+        CheckFit(directory, store.Info);
+        return store.ReadAll(_progress, _cancellation);
+    }).ToArray()).Where(e => e.Actor == PlayName == play)];
 
     private void CheckFit(string directory, DatasetInfo given)
     {
-        var wanted = World.Info;
-        string? misfit =
-            !given.Cameras.Contains(Camera) ? $"has no camera {Camera.Name} of {Camera.Height}×{Camera.Width} pixels, but {string.Join(", ", given.Cameras.Select(c => $"{c.Name} {c.Height}×{c.Width}"))}"
-            : !given.StateNames.SequenceEqual(wanted.StateNames) ? $"has the state numbers {string.Join(", ", given.StateNames)}; the simulator has {string.Join(", ", wanted.StateNames)}"
-            : !given.ActionNames.SequenceEqual(wanted.ActionNames) ? $"has the action numbers {string.Join(", ", given.ActionNames)}; the simulator has {string.Join(", ", wanted.ActionNames)}"
-            : !Same(given.Embodiment, wanted.Embodiment) ? "was recorded with another arm (step limits, workspace or control rate differ)"
-            : null;
-        if (misfit is not null) throw new InvalidDataException($"{directory} {misfit}. Policies of this run act in the embedded simulator, so its data must be of the same kind (engine collect records such).");
+        const string remedy = "Policies of this run act in the embedded simulator, so its data must be of the same kind (engine collect records such).";
+        if (!given.Cameras.Contains(Camera))
+            throw new InvalidDataException($"{directory} has no camera {Camera.Name} of {Camera.Height}×{Camera.Width} pixels, but {string.Join(", ", given.Cameras.Select(c => $"{c.Name} {c.Height}×{c.Width}"))}. {remedy}");
+        ContractFit.Check(directory, given.StateNames, given.ActionNames, given.Embodiment, World.Info.StateNames, World.Info.ActionNames, World.Info.Embodiment, "the simulator", remedy);
     }
-
-    private static bool Same(EmbodimentSpec a, EmbodimentSpec b) =>
-        a.StepLimit.SequenceEqual(b.StepLimit) && a.PoseLow.SequenceEqual(b.PoseLow) && a.PoseHigh.SequenceEqual(b.PoseHigh) && a.ControlHz == b.ControlHz;
 }

@@ -11,12 +11,14 @@ public sealed partial class LearningRun
     /// <summary>The dream that this run's trained models make, beginning at the first frames of recorded episodes. Trains nothing.</summary>
     /// <exception cref="InvalidDataException">The run has no trained reward; the message says which file is missing.</exception>
     /// <exception cref="FileNotFoundException">A model is missing.</exception>
-    public RunDream Dream(IReadOnlyList<Episode> starts)
+    public RunDream Dream(IReadOnlyList<Episode> starts) => Dream(starts, "");
+
+    private RunDream Dream(IReadOnlyList<Episode> starts, string round)
     {
-        float threshold = RunFolder.Load<RewardStage>(Folder.At("stages", "reward.json")).Result.Threshold;
+        float threshold = RunFolder.Load<RewardStage>(Folder.At("stages", $"reward{round}.json")).Result.Threshold;
         Episode[] first = [.. starts.Select(FirstFrame)];
         var set = new EncodedSet(first, Camera, Encoding.Tokenise, () => Autoencoder, SilentProgress.Instance, _cancellation);
-        var models = Models("", threshold, reward: false);
+        var models = Models(round, threshold, reward: false);
         return new RunDream(models, new DreamStarts(set.Set, set.Latents, [.. Enumerable.Range(0, first.Length)], set.Latents[0].Length), first);
     }
 

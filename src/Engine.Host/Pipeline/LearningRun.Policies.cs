@@ -1,5 +1,7 @@
+using Engine.Host.Evaluation;
 using Engine.Runtime.Contract;
 using Engine.Simulation.Evaluation;
+using Engine.Simulation.Tabletop;
 using Engine.Training.Algorithms;
 using Engine.Training.Models;
 using Engine.Training.Rollouts;
@@ -8,7 +10,7 @@ namespace Engine.Host.Pipeline;
 
 public sealed partial class LearningRun
 {
-    private int StepLimit => Episodes("demonstrations").Concat(Episodes("play")).Max(e => e.Length);
+    private int StepLimit => TaskFamily.Find(_settings.Task).StepLimit;
 
     /// <summary>Stage 4: clone the demonstrations.</summary>
     public LossResult Clone() => Folder.Stage("clone", _settings.Cloning, ["autoencoder"], _progress, () =>
@@ -72,33 +74,12 @@ public sealed partial class LearningRun
     /// <summary>Imagined success of a policy, greedy, from recorded first frames.</summary>
     private double Imagine(TorchPolicy actor, IReadOnlyList<Episode> starts, string round)
     {
-        var set = new EncodedSet(starts, Camera, Encoding.Tokenise, () => Autoencoder, SilentProgress.Instance, _cancellation);
-        float threshold = RunFolder.Load<RewardStage>(Folder.At("stages", $"reward{round}.json")).Result.Threshold;
-        var models = Models(round, threshold, reward: false);
-        int count = starts.Count;
-        using var dream = new DreamEnvironment(models, new DreamStarts(set.Set, set.Latents, [.. Enumerable.Range(0, count)], set.Latents[0].Length / (starts[0].Length + 1)), count, StepLimit, _settings.Seed ^ 0x6761);
-        var alive = Enumerable.Range(0, count).ToArray();
-        dream.Reset(alive, alive);
-        int successes = 0;
-        var actions = new float[count * 7];
-        while (alive.Length > 0)
-        {
-            _cancellation.ThrowIfCancellationRequested();
-            var images = new byte[alive.Length * Camera.Bytes];
-            var states = new float[alive.Length * 8];
-            for (int k = 0; k < alive.Length; k++)
-            {
-                dream.Images.AsSpan(alive[k] * Camera.Bytes, Camera.Bytes).CopyTo(images.AsSpan(k * Camera.Bytes));
-                dream.States.AsSpan(alive[k] * 8, 8).CopyTo(states.AsSpan(k * 8));
-            }
-
-            actor.Act(new ObservationBatch { Count = alive.Length, Images = new() { [Camera.Name] = images }, Instructions = [.. alive.Select(n => dream.Instructions[n])], States = states }, actions.AsSpan(0, alive.Length * 7));
-            dream.Step(alive, actions.AsSpan(0, alive.Length * 7));
-            successes += alive.Count(n => dream.Terminated[n]);
-            alive = [.. alive.Where(n => !dream.Terminated[n] && !dream.Truncated[n])];
-        }
-
-        return successes / (double)count;
+        var dream = Dream(starts, round);
+        EpisodeSpec[] specs = [.. starts.Select(e => new EpisodeSpec(e.Task, e.Variation, e.Seed))];
+        using var world = new ImaginedEnvironment(
+            new DreamEnvironment(dream.Models, dream.Starts, specs.Length, StepLimit, _settings.Seed ^ 0x6761), World.Info with { Cameras = [Camera] },
+            specs.Select((spec, i) => (spec, i)).ToDictionary(pair => pair.spec, pair => pair.i));
+        return EpisodeRunner.Run(world, specs, new PolicyActor(actor), null, _cancellation).Count(r => r.Outcome.Success) / (double)specs.Length;
     }
 
     /// <summary>Stage 6: PPO in the dream, from the cloned policy; the best of the checks in the real simulator is kept.</summary>

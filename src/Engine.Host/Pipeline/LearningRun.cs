@@ -50,7 +50,7 @@ public sealed partial class LearningRun : IDisposable
     private Episode[] Episodes(string name)
     {
         if (_episodes.TryGetValue(name, out var episodes)) return episodes;
-        if (_settings.Data.Count > 0 && (name == "demonstrations" || name == PlayName)) return _episodes[name] = [.. Given().Where(e => e.Actor == PlayName == (name == PlayName))];
+        if (_settings.Data.Count > 0 && (name == "demonstrations" || name == PlayName)) return _episodes[name] = Given(name == PlayName);
         return _episodes[name] = EpisodeStore.Open(Folder.At("data", name)).ReadAll(_progress, _cancellation);
     }
 

@@ -1,3 +1,6 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+
 namespace Engine.Runtime.Interop;
 
 /// <summary>Finds Engine's own native libraries (<c>libeng_*.so</c>), which the launcher builds into <c>artifacts/native</c>.</summary>
@@ -10,6 +13,13 @@ public static class NativeLibraryLocator
     /// <exception cref="DllNotFoundException">The library is nowhere; the message says how to build it.</exception>
     public static string Find(string name) => TryFind(name) ?? throw new DllNotFoundException(
         $"lib{name}.so was not found (looked in $ENGINE_NATIVE, beside the program and in artifacts/native). Run ./engine doctor, which builds it.");
+
+    /// <summary>
+    /// Lets an assembly's imports of <c>{name}</c> find the library at their first call; to be called once, from a module initializer. A call that
+    /// fails says why and can be made again.
+    /// </summary>
+    public static void ServeImports(Assembly assembly, string name) =>
+        NativeLibrary.SetDllImportResolver(assembly, (wanted, _, _) => wanted == name ? NativeLibrary.Load(Find(name)) : 0);
 
     /// <summary>As <see cref="Find"/>, or null where the library is absent.</summary>
     public static string? TryFind(string name)

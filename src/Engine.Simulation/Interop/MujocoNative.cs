@@ -12,9 +12,7 @@ internal static unsafe partial class MujocoNative
 
 #pragma warning disable CA2255 // A resolver can only be set once per assembly, before its first native call.
     [ModuleInitializer]
-    internal static void SetResolver() => NativeLibrary.SetDllImportResolver(
-        typeof(MujocoNative).Assembly,
-        static (name, _, _) => name == Library ? NativeLibrary.Load(NativeLibraryLocator.Find(Library)) : 0);
+    internal static void SetResolver() => NativeLibraryLocator.ServeImports(typeof(MujocoNative).Assembly, Library);
 #pragma warning restore CA2255
 
     [StructLayout(LayoutKind.Sequential)]

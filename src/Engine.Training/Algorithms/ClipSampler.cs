@@ -36,7 +36,6 @@ internal sealed class ClipSampler
         var actions = new float[_batch * _frames * ActionConditioning.Width];
         var valid = new float[_batch * _frames];
         Span<float> action = stackalloc float[7];
-        Span<float> command = stackalloc float[7];
         for (int b = 0; b < _batch; b++)
         {
             int e = Array.BinarySearch(_cumulative, random.NextInt(_cumulative[^1]) + 1);
@@ -50,14 +49,10 @@ internal sealed class ClipSampler
             for (int f = 0; f < taken; f++)
             {
                 int time = first + f;
-                for (int i = 0; i < 7; i++)
-                {
-                    command[i] = episode.Commands[time, i];
-                    if (time > 0) action[i] = episode.Actions[time - 1, i];
-                }
+                for (int i = 0; time > 0 && i < 7; i++) action[i] = episode.Actions[time - 1, i];
 
                 bool known = time > 0 && (f > 0 || told);
-                ActionConditioning.Fill(_clips.Embodiment, known ? action : default, command, actions.AsSpan((b * _frames + f) * ActionConditioning.Width, ActionConditioning.Width));
+                ActionConditioning.Fill(_clips.Embodiment, known ? action : default, episode.Command(time), actions.AsSpan((b * _frames + f) * ActionConditioning.Width, ActionConditioning.Width));
                 valid[b * _frames + f] = 1;
             }
         }

@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Engine.Runtime.Interop;
 
 namespace Engine.Training.Interop;
 
@@ -7,6 +9,11 @@ internal static unsafe partial class TorchNative
 {
     public const int AbiVersion = 2;
     public const string Library = "eng_torch";
+
+#pragma warning disable CA2255 // A resolver can only be set once per assembly, before its first native call.
+    [ModuleInitializer]
+    internal static void SetResolver() => NativeLibraryLocator.ServeImports(typeof(TorchNative).Assembly, Library);
+#pragma warning restore CA2255
 
     [LibraryImport(Library)]
     public static partial int eng_torch_abi_version();

@@ -21,7 +21,7 @@ public sealed class DreamEnvironment : IDisposable
     private readonly DreamState _state;
     private readonly ulong _seed;
     private readonly int _stepLimit, _latentStride;
-    private readonly float[] _latents, _commands, _features, _firstFeatures;
+    private readonly float[] _latents, _commands;
     private readonly int[] _time;
     private readonly uint[] _episode;
     private readonly int _featureWidth;
@@ -40,8 +40,6 @@ public sealed class DreamEnvironment : IDisposable
         _state = new DreamState(models.WorldModel, count, DreamMode.Streaming, models.SamplingSteps, seed);
         _latents = new float[count * _latentStride];
         _commands = new float[count * 7];
-        _features = new float[count * _featureWidth];
-        _firstFeatures = new float[count * _featureWidth];
         _time = new int[count];
         _episode = new uint[count];
         Images = new byte[count * models.Camera.Bytes];
@@ -189,7 +187,7 @@ public sealed class DreamEnvironment : IDisposable
             int n = environments[k];
             _latents.AsSpan(n * _latentStride, _latentStride).CopyTo(latents.AsSpan(k * _latentStride));
             Tokens.AsSpan(n * words, words).CopyTo(tokens.AsSpan(k * words));
-            _features.AsSpan(n * _featureWidth, _featureWidth).CopyTo(before.AsSpan(k * _featureWidth));
+            Evidence.AsSpan(n * EvidenceWidth + _featureWidth, _featureWidth).CopyTo(before.AsSpan(k * _featureWidth));
             EmbodimentSpec.ToState(_commands.AsSpan(n * 7, 7), States.AsSpan(n * 8, 8));
             SuccessClassifier.Pose(Command(n), _models.Encoding, poses.AsSpan(k * SuccessClassifier.PoseWidth, SuccessClassifier.PoseWidth));
         }
@@ -197,12 +195,12 @@ public sealed class DreamEnvironment : IDisposable
         var images = AutoencoderTraining.DecodeFrames(_models.Autoencoder, latents, _models.Rows, _models.Columns);
         var features = _models.Classifier.Features(ImageBatch.FromBytes(images, _models.Camera.Height, _models.Camera.Width), Tensor.FromSpan(tokens, BatchSize, words));
         var values = features.ToArray();
-        if (!acted)
+        for (int k = 0; k < environments.Length; k++)
         {
-            for (int k = 0; k < environments.Length; k++) values.AsSpan(k * _featureWidth, _featureWidth).CopyTo(_firstFeatures.AsSpan(environments[k] * _featureWidth));
+            var source = acted ? Evidence.AsSpan(environments[k] * EvidenceWidth, _featureWidth) : values.AsSpan(k * _featureWidth, _featureWidth);
+            source.CopyTo(first.AsSpan(k * _featureWidth));
         }
 
-        for (int k = 0; k < environments.Length; k++) _firstFeatures.AsSpan(environments[k] * _featureWidth, _featureWidth).CopyTo(first.AsSpan(k * _featureWidth));
         var (logits, end) = _models.Classifier.FromFeatures(Tensor.FromSpan(first, BatchSize, _featureWidth), features, Tensor.FromSpan(poses, BatchSize, SuccessClassifier.PoseWidth));
         var (probability, ends) = (logits.Sigmoid().ToArray(), end.ToArray());
         if (acted && _models.Reward is { } reward)
@@ -217,7 +215,6 @@ public sealed class DreamEnvironment : IDisposable
         {
             int n = environments[k];
             images.AsSpan(k * bytes, bytes).CopyTo(Images.AsSpan(n * bytes));
-            values.AsSpan(k * _featureWidth, _featureWidth).CopyTo(_features.AsSpan(n * _featureWidth));
             SuccessProbability[n] = probability[k];
             var evidence = Evidence.AsSpan(n * EvidenceWidth, EvidenceWidth);
             first.AsSpan(k * _featureWidth, _featureWidth).CopyTo(evidence);

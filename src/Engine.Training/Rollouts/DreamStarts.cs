@@ -42,8 +42,6 @@ public sealed class DreamStarts
     /// <summary>The start of a given recorded episode.</summary>
     public Start At(int recorded)
     {
-        var command = new float[7];
-        for (int i = 0; i < 7; i++) command[i] = _data.Episodes[recorded].Commands[0, i];
-        return new Start(_latents[recorded].AsSpan(0, _stride), command, _data.Episodes[recorded].Instruction, _data.Tokens[recorded], recorded);
+        return new Start(_latents[recorded].AsSpan(0, _stride), _data.Episodes[recorded].Command(0).ToArray(), _data.Episodes[recorded].Instruction, _data.Tokens[recorded], recorded);
     }
 }

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
-using Engine.Runtime.Interop;
 using Engine.Training.Interop;
 
 namespace Engine.Training.Torch;
@@ -9,7 +8,6 @@ namespace Engine.Training.Torch;
 public static class TorchRuntime
 {
     private static readonly Lock Gate = new();
-    private static nint s_library;
     private static volatile bool s_ready;
 
     /// <summary>Version of libtorch, such as <c>1.13.1</c>.</summary>
@@ -59,7 +57,7 @@ public static class TorchRuntime
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         lock (Gate)
         {
-            Load();
+            if (!s_ready) CheckVersion();
             if (TorchNative.eng_torch_set_threads(threads) != 0) throw new TorchException(TorchNative.LastError());
             s_ready = true;
         }
@@ -75,13 +73,8 @@ public static class TorchRuntime
         }
     }
 
-    /// <summary>Can be called again after it failed: the resolver is set once, and each failure says its own reason.</summary>
-    private static void Load()
+    private static void CheckVersion()
     {
-        if (s_ready) return;
-        nint library = NativeLibrary.Load(NativeLibraryLocator.Find(TorchNative.Library));
-        if (s_library == 0) NativeLibrary.SetDllImportResolver(typeof(TorchNative).Assembly, (name, _, _) => name == TorchNative.Library ? s_library : 0);
-        s_library = library;
         int version = TorchNative.eng_torch_abi_version();
         if (version != TorchNative.AbiVersion)
         {

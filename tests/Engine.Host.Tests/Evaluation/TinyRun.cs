@@ -5,7 +5,7 @@ namespace Engine.Host.Tests.Evaluation;
 /// <summary>A run of the real pipeline up to its world model, with a few steps of training; made once for the tests that dream.</summary>
 public sealed class TinyRun : IAsyncLifetime
 {
-    private const string Settings = """
+    internal const string Settings = """
         environments: 8
         collect: {demonstrations: 12, play: 30, rollouts: 12, expert_check: 2}
         autoencoder: {steps: 4, batch: 4, width: 8}
@@ -13,7 +13,11 @@ public sealed class TinyRun : IAsyncLifetime
         world_model: {steps: 2, batch: 2, dim: 32, layers: 1, heads: 2}
         classifier: {steps: 2, batch: 8}
         reward: {steps: 2, batch: 4, hidden: 16}
-        evaluation: {dream_horizon: 2}
+        offline: {critic_rounds: 1, critic_steps: 2, actor_steps: 2, batch: 8}
+        online: {iterations: 2, critic_warmup: 1, environments: 4, rollout_steps: 4, epochs: 1, minibatch: 8, check_every: 1}
+        gate: {episodes: 4, override: true}
+        evaluation: {episodes: 4, variations: [in_distribution, lighting], check_episodes: 2, dream_horizon: 2}
+        serve: {episodes: 1}
         """;
 
     /// <summary>The run's folder.</summary>

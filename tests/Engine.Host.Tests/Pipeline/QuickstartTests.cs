@@ -8,21 +8,6 @@ namespace Engine.Host.Tests.Pipeline;
 /// <summary>The whole loop with the real parts and a few steps of training each.</summary>
 public sealed class QuickstartTests : IDisposable
 {
-    private const string Settings = """
-        environments: 8
-        collect: {demonstrations: 16, play: 30, rollouts: 12, expert_check: 2}
-        autoencoder: {steps: 6, batch: 4, width: 8}
-        cloning: {steps: 4, batch: 8}
-        world_model: {steps: 4, batch: 2, dim: 32, layers: 1, heads: 2}
-        classifier: {steps: 4, batch: 8}
-        reward: {steps: 4, batch: 4, hidden: 16}
-        offline: {critic_rounds: 1, critic_steps: 2, actor_steps: 2, batch: 8}
-        online: {iterations: 2, critic_warmup: 1, environments: 4, rollout_steps: 4, epochs: 1, minibatch: 8, check_every: 1}
-        gate: {episodes: 4, override: true}
-        evaluation: {episodes: 4, variations: [in_distribution, lighting], check_episodes: 2, dream_horizon: 2}
-        serve: {episodes: 1}
-        """;
-
     private readonly string _root = Directory.CreateTempSubdirectory("engine-quickstart-").FullName;
 
     public void Dispose() => Directory.Delete(_root, recursive: true);
@@ -65,7 +50,7 @@ public sealed class QuickstartTests : IDisposable
     private async Task<string> Run(string name, int seed, params string[] verb)
     {
         string folder = Path.Combine(_root, name), config = Path.Combine(_root, "config.yaml");
-        File.WriteAllText(config, Settings);
+        File.WriteAllText(config, TinyRun.Settings);
         using var error = new StringWriter();
         int code = await CommandLine.RunAsync([.. verb.Length > 0 ? verb : ["quickstart"], "--quiet", "--out", folder, "--config", config, "--seed", $"{seed}"], TextWriter.Null, error);
         Assert.True(code == 0, error.ToString());
