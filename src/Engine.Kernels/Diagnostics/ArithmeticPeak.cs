@@ -33,7 +33,7 @@ public static class ArithmeticPeak
         return best;
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private static long Spin<TVector, TLanes>(int rounds)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
@@ -61,7 +61,7 @@ public static class ArithmeticPeak
         return TLanes.Count;
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private static long SpinScalar(int rounds)
     {
         float c0 = 1, c1 = 1, c2 = 1, c3 = 1, c4 = 1, c5 = 1, c6 = 1, c7 = 1;

@@ -18,6 +18,9 @@ internal unsafe interface ILanes<TVector>
 
     static abstract void Store(TVector value, float* destination);
 
+    /// <summary>Stores past the caches; the destination must be aligned to the register's size.</summary>
+    static abstract void StoreStreaming(TVector value, float* destination);
+
     static abstract TVector Add(TVector left, TVector right);
 
     static abstract TVector Subtract(TVector left, TVector right);

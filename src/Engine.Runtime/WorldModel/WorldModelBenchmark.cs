@@ -42,6 +42,9 @@ public static class WorldModelBenchmark
         SamplingSteps = 10,
     };
 
+    /// <summary>The original's form, larger: width 384, 8 layers.</summary>
+    public static WorldModelConfig Large { get; } = Medium with { Dim = 384, NumLayers = 8, NumHeads = 6 };
+
     /// <summary>The original's own size: 32×32×16 latents, width 1024, 16 layers, window 20, ten steps. Needs 2.5 GB for weights.</summary>
     public static WorldModelConfig Original { get; } = new()
     {
@@ -93,7 +96,10 @@ public static class WorldModelBenchmark
     }
 
     /// <summary>Weights that keep activations near one.</summary>
-    public static WorldModelWeights RandomWeights(WorldModelConfig config, ulong seed = 1)
+    public static WorldModelWeights RandomWeights(WorldModelConfig config, ulong seed = 1) => WorldModelWeights.Load(RandomArrays(config, seed), config);
+
+    /// <summary>The same as a state dict.</summary>
+    public static Dictionary<string, NamedArray> RandomArrays(WorldModelConfig config, ulong seed = 1)
     {
         var weights = new Dictionary<string, NamedArray>();
         uint index = 0;
@@ -106,7 +112,7 @@ public static class WorldModelBenchmark
             weights.Add(name, NamedArray.FromFloat32(values, shape));
         }
 
-        return WorldModelWeights.Load(weights, config);
+        return weights;
     }
 
     private static KernelVariant Fastest() => KernelVariants.List().Single(table => table.Operation == "gemm").Active;

@@ -1,3 +1,4 @@
+using Engine.Kernels.Memory;
 using Engine.Kernels.Ops.Gae;
 using Engine.Kernels.Ops.Philox;
 using Engine.Kernels.Variants;
@@ -27,6 +28,38 @@ public class GaeTests
                     r.AssertIntact();
                 }
             }
+        }
+    }
+
+    [Theory]
+    [InlineData(9, 4096, 16)]
+    [InlineData(300, 4112, 0)]
+    [InlineData(300, 4112, 4)]
+    [InlineData(700, 1501, 0)]
+    public void Large_rollouts_are_shared_by_threads_and_give_the_same_bits(int steps, int environments, int offset)
+    {
+        int count = steps * environments;
+        using NativeBuffer<float> rewards = Normal(1), values = Normal(2), next = Normal(3), expected = new(count + 16), advantages = new(count + 16), returns = new(count + 16);
+        byte[] terminated = Flags(count, 4), truncated = Flags(count, 5);
+        Gae.Compute(KernelVariant.Reference, Of(rewards), Of(values), Of(next), terminated, truncated, steps, environments, 0.98f, 0.9f, Of(expected), default);
+        foreach (KernelVariant variant in Guarded.Variants)
+        {
+            Gae.Compute(variant, Of(rewards), Of(values), Of(next), terminated, truncated, steps, environments, 0.98f, 0.9f, Of(advantages), Of(returns));
+            Assert.True(Of(expected).SequenceEqual(Of(advantages)), $"{variant}");
+            for (int i = 0; i < count; i++) Assert.Equal(Of(advantages)[i] + Of(values)[i], Of(returns)[i]);
+        }
+
+        truncated[count - 1] = 2;
+        Assert.Contains($"element {count - 1} is 2", Assert.Throws<ArgumentException>(() => Gae.Compute(Of(rewards), Of(values), Of(next), terminated, truncated, steps, environments, 0.98f, 0.9f, Of(advantages), Of(returns))).Message, StringComparison.Ordinal);
+
+        // Streamed stores need aligned memory; other offsets take the other way.
+        Span<float> Of(NativeBuffer<float> buffer) => buffer.Span.Slice(offset, count);
+
+        NativeBuffer<float> Normal(uint name)
+        {
+            var buffer = new NativeBuffer<float>(count + 16);
+            Philox.FillNormal(buffer.Span, new PhiloxKey(1, PhiloxStream.Latent, name));
+            return buffer;
         }
     }
 

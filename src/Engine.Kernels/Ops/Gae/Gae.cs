@@ -1,14 +1,22 @@
+using Engine.Kernels.Threading;
 using Engine.Kernels.Variants;
 
 namespace Engine.Kernels.Ops.Gae;
 
 /// <summary>
 /// Generalised advantage estimation (arXiv 1506.02438) on time-major arrays [T, B] (element (t, b) at t · B + b), and the conventions that are in use
-/// for the end of an episode. Environments are columns and do not touch each other.
+/// for the end of an episode. Environments are columns and do not touch each other. Where a flag turns out to be neither 0 nor 1, what stands in
+/// the outputs means nothing.
 /// </summary>
 public static partial class Gae
 {
     internal static readonly VariantTable Variants = VariantTable.For("gae");
+
+    /// <summary>Elements from which on several threads share the work.</summary>
+    private const int ParallelFrom = 1 << 18;
+
+    /// <summary>Environments that stay together: a cache line of numbers.</summary>
+    private const int Lanes = 16;
 
     /// <summary>
     /// δ_t = r_t + γ·V(s_{t+1})·(1 − terminated_t) − V(s_t), A_t = δ_t + γλ·(1 − terminated_t)(1 − truncated_t)·A_{t+1}, A_T = 0; returns = A + V.
@@ -120,15 +128,44 @@ public static partial class Gae
         CheckLength(nameof(truncated), truncated.Length, count, "T·B");
         CheckLength(nameof(advantages), advantages.Length, count, "T·B");
         if (!returns.IsEmpty) CheckLength(nameof(returns), returns.Length, count, "T·B");
-        CheckFlags(nameof(terminated), terminated);
-        CheckFlags(nameof(truncated), truncated);
+        bool flagsFit;
         fixed (float* r = rewards, v = values, n = nextValues, a = advantages, g = returns, f = following)
         fixed (byte* e = terminated, c = truncated)
         {
-            var job = new Rollout(r, v, n, e, c, steps, environments, gamma, gamma * lambda, a, g, f);
-            if (variant == KernelVariant.Vector512) RunVector<Vector512<float>, Lanes512>(job);
-            else if (variant == KernelVariant.Vector256) RunVector<Vector256<float>, Lanes256>(job);
-            else RunReference(job, 0);
+            var rollout = new Rollout(r, v, n, e, c, steps, environments, gamma, gamma * lambda, a, g, f);
+            if (variant == KernelVariant.Reference || count < ParallelFrom || environments < 2 * Lanes) flagsFit = Run(variant, rollout, 0, environments);
+            else flagsFit = Together.Run(variant, rollout);
+        }
+
+        if (flagsFit) return;
+        CheckFlags(nameof(terminated), terminated);
+        CheckFlags(nameof(truncated), truncated);
+    }
+
+    private static bool Run(KernelVariant variant, in Rollout rollout, int first, int last) => variant switch
+    {
+        KernelVariant.Vector512 => RunVector<Vector512<float>, Lanes512>(rollout, first, last),
+        KernelVariant.Vector256 => RunVector<Vector256<float>, Lanes256>(rollout, first, last),
+        _ => RunReference(rollout, first, last),
+    };
+
+    /// <summary>A rollout large enough to be shared by the pool's threads: each takes some environments.</summary>
+    private sealed unsafe class Together(KernelVariant variant, Rollout rollout) : IParallelJob
+    {
+        private volatile bool _flagsFit = true;
+
+        public static bool Run(KernelVariant variant, in Rollout rollout)
+        {
+            var job = new Together(variant, rollout);
+            WorkerPool.Shared.Run(job);
+            return job._flagsFit;
+        }
+
+        public void Execute(int index, int count)
+        {
+            int groups = (rollout.Environments + Lanes - 1) / Lanes;
+            int first = groups * index / count * Lanes, last = Math.Min(rollout.Environments, groups * (index + 1) / count * Lanes);
+            if (!Gae.Run(variant, rollout, first, last)) _flagsFit = false;
         }
     }
 

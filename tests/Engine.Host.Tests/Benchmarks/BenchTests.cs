@@ -1,0 +1,47 @@
+using Engine.Host.Benchmarks;
+using Engine.Host.Commands;
+
+namespace Engine.Host.Tests.Benchmarks;
+
+public sealed class BenchTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("engine-bench-tests-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public async Task Dreams_in_batches_are_timed_and_allocate_nothing()
+    {
+        using var output = new StringWriter();
+        Assert.Equal(0, await CommandLine.RunAsync(["bench", "dream", "--pairs", "3"], output, TextWriter.Null));
+        string text = output.ToString();
+        Assert.Contains("16 environments against one, exact", text, StringComparison.Ordinal);
+        Assert.Contains("| managed bytes allocated a frame, streaming |", text, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("small", ".", "inputs that the original does not know")]
+    [InlineData("medium", ".", "has no model.py")]
+    public async Task A_comparison_that_cannot_be_made_says_why(string size, string checkout, string message)
+    {
+        using var error = new StringWriter();
+        Assert.NotEqual(0, await CommandLine.RunAsync(["bench", "dream", "--size", size, "--upstream", checkout], TextWriter.Null, error));
+        Assert.Contains(message, error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_missing_interpreter_is_named()
+    {
+        foreach (string name in new[] { "model.py", "diffusion.py" }) File.WriteAllText(Path.Combine(_folder, name), "");
+        using var error = new StringWriter();
+        Assert.NotEqual(0, await CommandLine.RunAsync(["bench", "dream", "--size", "medium", "--upstream", _folder, "--python", "no-such-python"], TextWriter.Null, error));
+        Assert.Contains("no-such-python cannot be started", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Ratios_are_of_pairs()
+    {
+        var ratio = Ratio.Of([2, 9, 4, 6], [1, 3, 1, 2]);
+        Assert.Equal((3, 2, 4, 4), (ratio.Median, ratio.Low, ratio.High, ratio.Pairs));
+    }
+}
