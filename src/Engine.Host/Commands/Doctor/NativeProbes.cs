@@ -1,4 +1,5 @@
 using System.Globalization;
+using Engine.Host.Realtime;
 using Engine.Runtime.Interop;
 using Engine.Simulation.MuJoCo;
 using Engine.Training.Torch;
@@ -35,6 +36,14 @@ internal static class NativeProbes
             using var model = new MujocoModel(Scene);
             using var renderer = new MujocoRenderer(model, 32, 32, 1);
             return new(Group, "OpenGL (rendering)", DoctorState.Present, renderer.Description, Loaded("libEGL.so") ?? Loaded("libOSMesa"));
+        });
+        yield return Shim("eng_realtime");
+        yield return Probe("Control tick (real time)", () =>
+        {
+            string permitted = TickProcess.Permissions();
+            return permitted == "scheduler=fifo memory=locked"
+                ? new(Group, "Control tick (real time)", DoctorState.Present, "SCHED_FIFO and mlockall are permitted")
+                : new(Group, "Control tick (real time)", DoctorState.Advice, $"not all is permitted: {permitted}", null, "run as root, or allow it in /etc/security/limits.conf: rtprio 40, memlock unlimited");
         });
     }
 
