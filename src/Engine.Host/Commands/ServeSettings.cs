@@ -75,6 +75,23 @@ public sealed class ServeSettings
     /// <summary>Offer shared memory to clients of the Unix-domain socket.</summary>
     public bool SharedMemory { get; set; }
 
+    /// <summary>TCP port for LeRobot's gRPC clients, 0 takes a free one; none where this is not set.</summary>
+    [Range(0, 65535)]
+    public int? GrpcPort { get; set; }
+
+    /// <summary>TCP port for GR00T's ZeroMQ clients, 0 takes a free one; none where this is not set.</summary>
+    [Range(0, 65535)]
+    public int? ZmqPort { get; set; }
+
+    /// <summary>Let ZeroMQ clients end the server.</summary>
+    public bool AllowKill { get; set; }
+
+    /// <summary>Parts of the state by GR00T's names, e.g. single_arm:5,gripper; the contract's names where this is not set.</summary>
+    public string? GrootState { get; set; }
+
+    /// <summary>Parts of the action by GR00T's names; the contract's names where this is not set.</summary>
+    public string? GrootAction { get; set; }
+
     /// <summary>The server's options.</summary>
     /// <exception cref="UsageException">The address is none, or only one of certificate and key is given, or shared memory without a socket's path.</exception>
     public ServeOptions ToOptions(Action<string>? log)
@@ -103,6 +120,11 @@ public sealed class ServeSettings
             UnixPath = string.IsNullOrEmpty(Unix) ? null : Path.GetFullPath(Unix),
             PipePort = PipePort,
             SharedMemory = SharedMemory,
+            GrpcPort = GrpcPort,
+            ZmqPort = ZmqPort,
+            AllowKill = AllowKill,
+            GrootState = GrootState,
+            GrootAction = GrootAction,
             Log = log,
         };
     }

@@ -5,7 +5,7 @@ using Engine.Runtime.Onnx;
 
 namespace Engine.Host.Commands;
 
-/// <summary>Serves one policy over openpi's WebSocket protocol and OpenVLA's POST until it is stopped.</summary>
+/// <summary>Serves one policy over the protocols of openpi, OpenVLA, LeRobot and GR00T and over local pipes until it is stopped.</summary>
 public sealed class ServeVerb : Verb
 {
     private readonly Option<string?> _policy = new("--policy", "-p") { Description = "Folder of an exported policy, a run's folder, or echo or zero (no model).", HelpName = "folder" };
@@ -17,25 +17,29 @@ public sealed class ServeVerb : Verb
     private readonly Option<string?> _unix = new("--unix") { Description = "Listen on a Unix-domain socket too, for pipe clients.", HelpName = "path" };
     private readonly Option<int?> _pipePort = new("--pipe-port") { Description = "Listen on a TCP port too, for pipe clients; 0 takes a free one.", HelpName = "number" };
     private readonly Option<bool> _sharedMemory = new("--shared-memory") { Description = "Offer shared memory to clients of --unix." };
+    private readonly Option<int?> _grpcPort = new("--grpc-port") { Description = "Listen on a TCP port too, for LeRobot's gRPC clients (they expect 8080); 0 takes a free one.", HelpName = "number" };
+    private readonly Option<int?> _zmqPort = new("--zmq-port") { Description = "Listen on a TCP port too, for GR00T's ZeroMQ clients (they expect 5555); 0 takes a free one.", HelpName = "number" };
+    private readonly Option<bool> _allowKill = new("--allow-kill") { Description = "Let ZeroMQ clients end the server (endpoint kill)." };
     private readonly Option<string?> _config = new("--config", "-c") { Description = "YAML file with further settings.", HelpName = "file.yaml" };
     private readonly Argument<string[]> _settings = new("key=value") { Description = "Settings, e.g. max_batch=8 threads=1.", Arity = ArgumentArity.ZeroOrMore };
 
     public override string Name => "serve";
 
-    public override string Summary => "Serve a policy to robots and simulators (openpi WebSocket, OpenVLA POST /act, local pipes).";
+    public override string Summary => "Serve a policy to robots and simulators (openpi, OpenVLA, LeRobot, GR00T, local pipes).";
 
     public override IReadOnlyList<string> Examples =>
     [
         "serve --policy runs/quickstart/policies/online",
         "serve --policy echo --port 0",
         "serve --policy echo --unix /tmp/engine.sock --shared-memory",
+        "serve --policy echo --grpc-port 8080 --zmq-port 5555",
         "serve --policy runs/quickstart/policies/bc --address 0.0.0.0 token=secret max_batch=8",
     ];
 
     public override void Configure(Command command)
     {
         command.Add(_settings);
-        foreach (Option option in new Option[] { _policy, _address, _port, _seed, _insecure, _openVla, _unix, _pipePort, _sharedMemory, _config }) command.Add(option);
+        foreach (Option option in new Option[] { _policy, _address, _port, _seed, _insecure, _openVla, _unix, _pipePort, _sharedMemory, _grpcPort, _zmqPort, _allowKill, _config }) command.Add(option);
     }
 
     public override async Task<int> RunAsync(ParseResult arguments, VerbContext context, CancellationToken cancellation)
@@ -50,10 +54,17 @@ public sealed class ServeVerb : Verb
         settings.Unix = arguments.GetValue(_unix) ?? settings.Unix;
         settings.PipePort = arguments.GetValue(_pipePort) ?? settings.PipePort;
         settings.SharedMemory |= arguments.GetValue(_sharedMemory);
+        settings.GrpcPort = arguments.GetValue(_grpcPort) ?? settings.GrpcPort;
+        settings.ZmqPort = arguments.GetValue(_zmqPort) ?? settings.ZmqPort;
+        settings.AllowKill |= arguments.GetValue(_allowKill);
         if (settings.Policy.Length == 0) throw new UsageException("--policy is missing; name the folder of an exported policy, or echo");
         if (settings.Port is < 0 or > 65535) throw new UsageException($"--port is {settings.Port}; expected 0 … 65535");
 
         if (settings.PipePort is < 0 or > 65535) throw new UsageException($"--pipe-port is {settings.PipePort}; expected 0 … 65535");
+
+        if (settings.GrpcPort is < 0 or > 65535) throw new UsageException($"--grpc-port is {settings.GrpcPort}; expected 0 … 65535");
+
+        if (settings.ZmqPort is < 0 or > 65535) throw new UsageException($"--zmq-port is {settings.ZmqPort}; expected 0 … 65535");
 
         var options = settings.ToOptions(context.Progress.Note);
         using var policy = PolicyLocation.Load(settings.Policy, new OnnxSessionOptions { Threads = settings.Threads, AllowSpinning = settings.Spin });

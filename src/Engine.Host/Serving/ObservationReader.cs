@@ -5,12 +5,12 @@ namespace Engine.Host.Serving;
 
 /// <summary>
 /// Turns the maps that clients send into an observation of the contract: finds cameras, state and instruction under the names in use
-/// (openpi's, INT-ACT's, OpenVLA's and the contract's own), checks them, resizes images. One for each session; not thread-safe.
+/// (openpi's, INT-ACT's, OpenVLA's, LeRobot's, GR00T's and the contract's own), checks them, resizes images. One for each session; not thread-safe.
 /// </summary>
 public sealed class ObservationReader
 {
-    private static readonly string[] s_firstCamera = ["observation/image", "observation/exterior_image_1_left", "image", "full_image"];
-    private static readonly string[] s_wristCamera = ["observation/wrist_image", "observation/wrist_image_left", "wrist_image"];
+    private static readonly string[] s_firstCamera = ["observation/image", "observation/exterior_image_1_left", "image", "full_image", "video.image", "video.ego_view", "video.webcam"];
+    private static readonly string[] s_wristCamera = ["observation/wrist_image", "observation/wrist_image_left", "wrist_image", "video.wrist_image"];
     private static readonly string[] s_state = ["observation/state", "observation.state", "state", "proprio"];
     private static readonly string[] s_prompt = ["prompt", "task", "instruction"];
 
@@ -30,7 +30,7 @@ public sealed class ObservationReader
         for (int i = 0; i < contract.Cameras.Length; i++)
         {
             string name = contract.Cameras[i].Name;
-            foreach (string key in new[] { name, $"observation/{name}", $"observation/{name}_image", $"observation.images.{name}", $"observation/images/{name}" })
+            foreach (string key in new[] { name, $"observation/{name}", $"observation/{name}_image", $"observation.images.{name}", $"observation/images/{name}", $"video.{name}" })
                 _cameraOfKey[key] = i;
         }
 

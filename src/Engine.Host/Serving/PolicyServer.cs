@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
-using System.Security.Cryptography;
-using System.Text;
+using Engine.Host.Serving.Groot;
+using Engine.Host.Serving.LeRobot;
 using Engine.Host.Serving.OpenPi;
 using Engine.Host.Serving.OpenVla;
 using Engine.Host.Serving.Pipes;
@@ -20,7 +20,8 @@ namespace Engine.Host.Serving;
 
 /// <summary>
 /// One policy behind openpi's WebSocket protocol (any path), OpenVLA's <c>POST /act</c>, <c>GET /healthz</c>, <c>/readyz</c> and <c>/metrics</c>,
-/// and, where the options ask for them, behind local pipes (<c>Engine.Client.PipeClient</c> and its kin).
+/// and, where the options ask for them, behind local pipes (<c>Engine.Client.PipeClient</c> and its kin), LeRobot's gRPC service and
+/// GR00T's ZeroMQ protocol.
 /// The policy stays the caller's: dispose it after the server.
 /// </summary>
 public sealed class PolicyServer : IAsyncDisposable
@@ -30,10 +31,13 @@ public sealed class PolicyServer : IAsyncDisposable
     private readonly PolicyContract _contract;
     private readonly InferenceQueue _queue;
     private readonly byte[] _metadata;
-    private readonly byte[]? _token;
+    private readonly AccessToken _token;
+    private readonly TaskCompletionSource _killed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private WebApplication? _application;
     private readonly SessionSlots _slots;
     private PipeServer? _pipes;
+    private GrootServer? _groot;
+    private readonly LeRobotService _leRobot;
     private volatile bool _draining;
 
     private PolicyServer(IPolicy policy, ServeOptions options)
@@ -43,7 +47,8 @@ public sealed class PolicyServer : IAsyncDisposable
         _slots = new SessionSlots(options.MaxSessions);
         _queue = new InferenceQueue(policy, options.MaxBatch, Metrics);
         _metadata = OpenPiMetadata.ToBytes(_contract);
-        _token = options.Token is null ? null : SHA256.HashData(Encoding.UTF8.GetBytes(options.Token));
+        _token = new AccessToken(options.Token);
+        _leRobot = new LeRobotService(_contract, options, _queue, Metrics, _slots, _token);
     }
 
     /// <summary>The port that is listened on.</summary>
@@ -51,6 +56,15 @@ public sealed class PolicyServer : IAsyncDisposable
 
     /// <summary>The port of the TCP pipe, 0 where there is none.</summary>
     public int PipePort => _pipes?.Port ?? 0;
+
+    /// <summary>The port of gRPC, 0 where there is none.</summary>
+    public int GrpcPort { get; private set; }
+
+    /// <summary>The port of ZeroMQ, 0 where there is none.</summary>
+    public int ZmqPort => _groot?.Port ?? 0;
+
+    /// <summary>Ends when a client that may do so has asked for the server's end; the caller disposes it then.</summary>
+    public Task Killed => _killed.Task;
 
     /// <summary>Where WebSocket clients connect, e.g. <c>ws://127.0.0.1:8000/</c>.</summary>
     public Uri Uri => new($"{(_options.Certificate is null ? "ws" : "wss")}://{Host(_options.Address)}:{Port}/");
@@ -107,6 +121,12 @@ public sealed class PolicyServer : IAsyncDisposable
             await pipes.DisposeAsync().ConfigureAwait(false);
         }
 
+        if (_groot is { } groot)
+        {
+            _groot = null;
+            await groot.DisposeAsync().ConfigureAwait(false);
+        }
+
         if (_application is not { } application) return;
         _application = null;
         using var limit = new CancellationTokenSource(_options.DrainTimeout);
@@ -144,6 +164,10 @@ public sealed class PolicyServer : IAsyncDisposable
         if (options.Token is { Length: < 8 }) throw new ArgumentException("the token has fewer than 8 characters.", nameof(options));
         if (options.PipePort is < 0 or > 65535)
             throw new ArgumentOutOfRangeException(nameof(options), options.PipePort, "expected a pipe port of 0 to 65535");
+        if (options.GrpcPort is < 0 or > 65535)
+            throw new ArgumentOutOfRangeException(nameof(options), options.GrpcPort, "expected a gRPC port of 0 to 65535");
+        if (options.ZmqPort is < 0 or > 65535)
+            throw new ArgumentOutOfRangeException(nameof(options), options.ZmqPort, "expected a ZeroMQ port of 0 to 65535");
         if (options.SharedMemory && options.UnixPath is null)
             throw new ArgumentException("shared memory goes over a Unix-domain socket: name its path too (--unix).", nameof(options));
         if (options.SharedMemory && !(OperatingSystem.IsLinux() && Environment.Is64BitProcess))
@@ -182,22 +206,35 @@ public sealed class PolicyServer : IAsyncDisposable
                 listen.Protocols = HttpProtocols.Http1;
                 if (_options.Certificate is { } certificate) listen.UseHttps(certificate);
             });
+
+            // Without TLS one port cannot tell HTTP/1.1 from HTTP/2, so gRPC has its own.
+            if (_options.GrpcPort is not { } grpcPort) return;
+            kestrel.Listen(_options.Address, grpcPort, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http2;
+                if (_options.Certificate is { } certificate) listen.UseHttps(certificate);
+                listen.Use(next => connection => _leRobot.RunConnectionAsync(next, connection));
+            });
         });
         _application = builder.Build();
         _application.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(30) });
-        _application.Run(HandleAsync);
+        _application.Run(context => HttpProtocol.IsHttp2(context.Request.Protocol) ? _leRobot.HandleAsync(context) : HandleAsync(context));
+        _leRobot.Ending = _application.Lifetime.ApplicationStopping;
         await _application.StartAsync(cancellationToken).ConfigureAwait(false);
-        string address = _application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-        Port = new Uri(address).Port;
+        var addresses = _application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
+        Port = new Uri(addresses.First()).Port;
+        if (_options.GrpcPort is not null) GrpcPort = new Uri(addresses.Last()).Port;
         if (_options.UnixPath is not null || _options.PipePort is not null)
             _pipes = PipeServer.Start(_contract, _options, _queue, Metrics, _slots);
+        if (_options.ZmqPort is not null)
+            _groot = new GrootServer(_contract, _options, _queue, Metrics, _slots, _token, () => _killed.TrySetResult());
     }
 
     private Task HandleAsync(HttpContext context)
     {
         string path = context.Request.Path.Value ?? "/";
         if (path == "/healthz" && !context.WebSockets.IsWebSocketRequest) return TextAsync(context, StatusCodes.Status200OK, "OK\n");
-        if (!Authorised(context))
+        if (!_token.AdmitsHeader(context.Request.Headers.Authorization.ToString()))
         {
             Metrics.Refused();
             context.Response.Headers.WWWAuthenticate = "Bearer";
@@ -269,17 +306,6 @@ public sealed class PolicyServer : IAsyncDisposable
         {
             _slots.Leave();
         }
-    }
-
-    private bool Authorised(HttpContext context)
-    {
-        if (_token is null) return true;
-        string header = context.Request.Headers.Authorization.ToString();
-        int space = header.IndexOf(' ');
-        if (space < 0 || header[..space] is not ("Bearer" or "Api-Key" or "bearer" or "api-key")) return false;
-
-        // Hashes have one length, so the comparison tells nothing about the token's.
-        return CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(header[(space + 1)..].Trim())), _token);
     }
 
     private bool OriginAllowed(HttpRequest request)

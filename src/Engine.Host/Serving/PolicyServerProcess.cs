@@ -7,7 +7,7 @@ namespace Engine.Host.Serving;
 public static class PolicyServerProcess
 {
     /// <summary>
-    /// Starts a server, writes one line that begins with <c>ready</c> and has its address, and waits for SIGTERM, SIGINT or the token. Then requests in
+    /// Starts a server, writes one line that begins with <c>ready</c> and has its address, and waits for SIGTERM, SIGINT, the token, or a client that may end it. Then requests in
     /// progress end, and the task gives the exit status 0. A second signal ends the process at once.
     /// </summary>
     public static async Task<int> RunAsync(IPolicy policy, ServeOptions options, TextWriter output, CancellationToken cancellationToken = default)
@@ -21,10 +21,12 @@ public static class PolicyServerProcess
         var server = await PolicyServer.StartAsync(policy, options, cancellationToken).ConfigureAwait(false);
         await using (server.ConfigureAwait(false))
         {
-            string pipes = (options.UnixPath is null ? "" : $" unix={options.UnixPath}") + (server.PipePort == 0 ? "" : $" pipe_port={server.PipePort}");
+            string pipes = (options.UnixPath is null ? "" : $" unix={options.UnixPath}") + (server.PipePort == 0 ? "" : $" pipe_port={server.PipePort}")
+                + (server.GrpcPort == 0 ? "" : $" grpc_port={server.GrpcPort}")
+                + (server.ZmqPort == 0 ? "" : $" zmq_port={server.ZmqPort}");
             await output.WriteLineAsync($"ready {server.Uri} policy={policy.Contract.Name} pid={Environment.ProcessId}{pipes}").ConfigureAwait(false);
             await output.FlushAsync(CancellationToken.None).ConfigureAwait(false);
-            await ended.Task.ConfigureAwait(false);
+            await Task.WhenAny(ended.Task, server.Killed).ConfigureAwait(false);
         }
 
         return 0;

@@ -63,6 +63,21 @@ public sealed record ServeOptions
     /// <summary>Offer shared memory to the clients of <see cref="UnixPath"/>.</summary>
     public bool SharedMemory { get; init; }
 
+    /// <summary>TCP port to listen on for LeRobot's gRPC clients (HTTP/2), on <see cref="Address"/>; 0 takes a free one; none when null.</summary>
+    public int? GrpcPort { get; init; }
+
+    /// <summary>TCP port to listen on for GR00T's ZeroMQ clients, on <see cref="Address"/>; 0 takes a free one; none when null.</summary>
+    public int? ZmqPort { get; init; }
+
+    /// <summary>Let ZeroMQ clients end the server (GR00T's endpoint <c>kill</c>).</summary>
+    public bool AllowKill { get; init; }
+
+    /// <summary>Parts of the state by GR00T's names, e.g. <c>single_arm:5,gripper</c>; the contract's names when null.</summary>
+    public string? GrootState { get; init; }
+
+    /// <summary>Parts of the action by GR00T's names; the contract's names when null.</summary>
+    public string? GrootAction { get; init; }
+
     /// <summary>Where failures are noted, one line each; nowhere when null.</summary>
     public Action<string>? Log { get; init; }
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Engine.Runtime.Weights;
@@ -18,6 +19,16 @@ public static class Npy
     {
         using FileStream stream = File.OpenRead(path);
         return Read(stream, stream.Length, path);
+    }
+
+    /// <summary>Reads one array from the bytes of a file.</summary>
+    /// <exception cref="InvalidDataException">They are no valid <c>.npy</c>; the message says what is wrong.</exception>
+    public static NamedArray Read(ReadOnlyMemory<byte> file)
+    {
+        using var stream = MemoryMarshal.TryGetArray(file, out var bytes)
+            ? new MemoryStream(bytes.Array!, bytes.Offset, bytes.Count, writable: false)
+            : new MemoryStream(file.ToArray(), writable: false);
+        return Read(stream, file.Length, "the array");
     }
 
     /// <summary>Writes one array to a file, atomically.</summary>
@@ -81,13 +92,13 @@ public static class Npy
 
     private static InvalidDataException Invalid(string name, string what) => new($"{name}: {what}");
 
-    private static void SwapBytes(byte[] data, int size)
+    internal static void SwapBytes(byte[] data, int size)
     {
         for (int i = 0; i < data.Length; i += size) data.AsSpan(i, size).Reverse();
     }
 
     /// <summary>Reorders Fortran order (first index fastest) to C order.</summary>
-    private static byte[] ToRowMajor(byte[] data, long[] shape, int size)
+    internal static byte[] ToRowMajor(byte[] data, long[] shape, int size)
     {
         var result = new byte[data.Length];
         if (data.Length == 0) return result;

@@ -4,7 +4,7 @@ using System.Text;
 namespace Engine.Runtime.Weights;
 
 /// <summary>
-/// The closed list of names that a checkpoint's pickle may use. Each stands for a fixed piece of code here; nothing is looked up
+/// The closed list of names that a checkpoint's pickle may use; messages have one of their own (<see cref="PickleMessageReader"/>). Each stands for a fixed piece of code here; nothing is looked up
 /// anywhere else, and nothing of the file is ever executed.
 /// </summary>
 internal abstract record PickleGlobal(string Name)
@@ -19,6 +19,12 @@ internal abstract record PickleGlobal(string Name)
 
     /// <summary>A function or class that may be called.</summary>
     public sealed record Callable(string Name, Func<object?[], object?> Call) : PickleGlobal(Name);
+
+    /// <summary>A class whose instances a message may hold, as their fields.</summary>
+    public sealed record InstanceClass(string Name) : PickleGlobal(Name);
+
+    /// <summary>A class that is only ever handed to a function.</summary>
+    public sealed record Marker(string Name) : PickleGlobal(Name);
 
     /// <summary>Resolves a name.</summary>
     /// <exception cref="InvalidDataException">It is not on the list.</exception>
@@ -110,7 +116,7 @@ internal abstract record PickleGlobal(string Name)
 
     private static InvalidDataException Misused(string name) => new($"its pickle calls {name} with arguments that do not belong to it");
 
-    private static string Printable(string text)
+    internal static string Printable(string text)
     {
         string shown = text.Length > 80 ? text[..80] + "…" : text;
         return string.Concat(shown.Select(c => char.IsControl(c) ? '?' : c));

@@ -6,14 +6,16 @@ namespace Engine.Runtime.Weights;
 
 /// <summary>
 /// Reads one pickle (protocols 2 to 5, PEP 307, 3154, 574) as data: it knows the opcodes that plain values and tensors need and the names of
-/// <see cref="PickleGlobal"/>, and refuses everything else. There is no recursion, and every length is held against the bytes left.
+/// <see cref="PickleGlobal"/>, or those that it is given, and refuses everything else. There is no recursion, and every length is held against
+/// the bytes left.
 /// </summary>
-internal sealed class PickleMachine(Stream stream, long end)
+internal sealed class PickleMachine(Stream stream, long end, IReadOnlyDictionary<string, PickleGlobal>? names = null, long maxBytes = PickleMachine.MaxBytes)
 {
     private const int MaxSteps = 8_000_000;
     private const int MaxObjects = 1_000_000;
+    private const int MaxMessageObjects = 1 << 18;
     private const int MaxNumberBytes = 1024;
-    private const int MaxBytes = 64 << 20;
+    private const long MaxBytes = 64 << 20;
 
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
 
@@ -111,7 +113,7 @@ internal sealed class PickleMachine(Stream stream, long end)
             case (byte)'C':
                 Push(Take(Byte()));
                 break;
-            case 0x8e:
+            case 0x8e or 0x96:
                 Push(Take(Number(8)));
                 break;
             case (byte)'U':
@@ -165,23 +167,36 @@ internal sealed class PickleMachine(Stream stream, long end)
                 break;
             case (byte)'c':
                 string module = Line();
-                Push(PickleGlobal.Find(module, Line()));
+                Push(Find(module, Line()));
                 break;
             case 0x93:
                 string name = Pop<string>();
-                Push(PickleGlobal.Find(Pop<string>(), name));
+                Push(Find(Pop<string>(), name));
                 break;
             case (byte)'R':
                 var arguments = Pop<PickleTuple>();
                 if (Pop() is not PickleGlobal.Callable callable) throw Broken("it calls something that is no function");
+                SpendOn(arguments);
                 object? made = callable.Call(arguments.Items);
                 if (made is byte[] bytes) Spend(bytes.LongLength);
                 Push(made);
                 break;
             case (byte)'b':
+                object? state = Pop();
+                if (Peek() is PickleBuilt built)
+                {
+                    SpendOn(state as PickleTuple);
+                    built.SetState(state);
+                    break;
+                }
+
                 // State beyond the items: PyTorch keeps the module versions of a state_dict in it, which nobody needs to load weights.
-                Pop<PickleDictionary>();
                 Top<PickleDictionary>();
+                if (state is not PickleDictionary) throw Broken("a value is of the wrong kind where a dictionary belongs");
+                break;
+            case 0x81:
+                if (Pop<PickleTuple>().Items.Length != 0 || Pop() is not PickleGlobal.InstanceClass type) throw Broken("it makes an instance of something that it may not");
+                Push(new PickleInstance(type.Name));
                 break;
             case (byte)'Q':
                 Push(Storage(Pop<PickleTuple>().Items));
@@ -206,6 +221,13 @@ internal sealed class PickleMachine(Stream stream, long end)
                     ? $"it has the opcode '{(char)opcode}', which plain tensors do not need"
                     : $"it has the opcode 0x{opcode:x2}, which plain tensors do not need");
         }
+    }
+
+    private PickleGlobal Find(string module, string name)
+    {
+        if (names is null) return PickleGlobal.Find(module, name);
+        return names.GetValueOrDefault($"{module}.{name}") ?? throw new InvalidDataException(
+            $"it refers to {PickleGlobal.Printable(module)}.{PickleGlobal.Printable(name)}, which such a message has no need of; it was refused and nothing was executed");
     }
 
     private static InvalidDataException Broken(string what) => new($"its pickle is not valid: {what}");
@@ -238,13 +260,23 @@ internal sealed class PickleMachine(Stream stream, long end)
 
     private void Count()
     {
-        if (++_objects > MaxObjects) throw Broken($"it makes more than {MaxObjects} values");
+        int most = names is null ? MaxObjects : MaxMessageObjects;
+        if (++_objects > most) throw Broken($"it makes more than {most} values");
     }
 
     /// <summary>Texts and byte strings together have a limit, as a few bytes of pickle can ask for the same long text again and again.</summary>
     private void Spend(long bytes)
     {
-        if ((_bytes += bytes) > MaxBytes) throw Broken($"its texts take more than {MaxBytes} bytes");
+        if ((_bytes += bytes) > maxBytes) throw Broken($"its texts take more than {maxBytes} bytes");
+    }
+
+    /// <summary>What a call or an array's state does with bytes may take as long as they are.</summary>
+    private void SpendOn(PickleTuple? values)
+    {
+        foreach (object? value in values?.Items ?? [])
+        {
+            if (value is byte[] bytes) Spend(bytes.LongLength);
+        }
     }
 
     private object? Pop()

@@ -22,9 +22,30 @@ internal sealed class PickleDictionary
     public object? Get(string key) => _items.GetValueOrDefault(key);
 }
 
+/// <summary>A value that is made first and gets its state afterwards (the opcode BUILD).</summary>
+internal abstract class PickleBuilt
+{
+    /// <exception cref="InvalidDataException">The state does not belong to such a value.</exception>
+    public abstract void SetState(object? state);
+}
+
+/// <summary>An instance of a class on a message's list; its state is the dictionary of its fields.</summary>
+internal sealed class PickleInstance(string name) : PickleBuilt
+{
+    public string Class { get; } = name;
+
+    public PickleDictionary Fields { get; private set; } = new();
+
+    public override void SetState(object? state) =>
+        Fields = state as PickleDictionary ?? throw new InvalidDataException($"its instance of {Class} has a state that is no dictionary of fields");
+}
+
 /// <summary>A storage that a checkpoint's pickle names; its bytes stand elsewhere in the file. No type means a storage of bytes.</summary>
 internal sealed record TorchStorage(string Key, ElementType? Type, long Elements)
 {
+    /// <summary>The bytes, where the storage came with them (in a message).</summary>
+    public byte[]? Data { get; init; }
+
     /// <summary>Bytes that the storage takes.</summary>
     public long Bytes => Elements * (Type ?? ElementType.UInt8).Size();
 }

@@ -97,7 +97,24 @@ public sealed class TorchCheckpoint
         return Build(root, storages, stream.Length);
     }
 
+    /// <summary>The storage that <c>torch.storage._load_from_bytes</c> would load, with its bytes: the format before the zip one, with nothing but a storage in it.</summary>
+    /// <exception cref="InvalidDataException">It is something else.</exception>
+    internal static TorchStorage ReadStorage(byte[] bytes)
+    {
+        using var stream = new MemoryStream(bytes, writable: false);
+        var (root, storages) = LegacyContents(stream);
+        return root is TorchStorage storage && storages.TryGetValue(storage.Key, out byte[]? data)
+            ? storage with { Data = data }
+            : throw new InvalidDataException("the bytes of a tensor hold no storage");
+    }
+
     private static TorchCheckpoint ReadLegacy(FileStream stream)
+    {
+        var (root, storages) = LegacyContents(stream);
+        return Build(root, storages, stream.Length);
+    }
+
+    private static (object? Root, Dictionary<string, byte[]> Storages) LegacyContents(Stream stream)
     {
         if (stream.ReadByte() != 0x80) throw new InvalidDataException("it is no PyTorch checkpoint (neither a zip archive nor a pickle)");
         stream.Position = 0;
@@ -125,7 +142,7 @@ public sealed class TorchCheckpoint
             if (!storages.TryAdd(name, bytes)) throw new InvalidDataException($"its list of storages names '{name}' twice");
         }
 
-        return Build(root, storages, stream.Length);
+        return (root, storages);
     }
 
     /// <summary>PyTorch stores records without compression, so a record cannot be larger than the file.</summary>
