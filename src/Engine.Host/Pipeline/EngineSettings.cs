@@ -25,6 +25,8 @@ public sealed class EngineSettings
 
     public CollectSettings Collect { get; set; } = new();
 
+    public FilmSettings Films { get; set; } = new();
+
     public AutoencoderTraining.Options Autoencoder { get; set; } = new();
 
     public BehaviourCloning.Options Cloning { get; set; } = new();
@@ -61,6 +63,13 @@ public sealed class EngineSettings
 
         /// <summary>Episodes of the expert without noise, only to measure it.</summary>
         public int ExpertCheck { get; set; } = 100;
+    }
+
+    /// <summary>Films from elsewhere, for a world model alone.</summary>
+    public sealed class FilmSettings
+    {
+        /// <summary>Height and width that frames are scaled to (pixels); a multiple of 16.</summary>
+        public int Size { get; set; } = 64;
     }
 
     /// <summary>The gate before PPO: imagined over real success of the cloned policy.</summary>

@@ -57,7 +57,7 @@ public sealed partial class LearningRun
     {
         PrepareContract();
         var (model, losses) = AutoencoderTraining.Run(TrainingData().Set, _settings.Autoencoder, _settings.Seed, Folder.Checkpoint("autoencoder", "model"), _progress, _cancellation);
-        SaveModel("autoencoder", model);
+        ModelFiles.Write(Folder, "autoencoder", model);
         Forget("autoencoder");
         Forget("set:");
         var held = HeldOut();
@@ -99,7 +99,7 @@ public sealed partial class LearningRun
     }
 
     /// <summary>At most 200 points of a loss curve, each the mean of its stretch.</summary>
-    private static float[] Thin(float[] losses)
+    internal static float[] Thin(float[] losses)
     {
         int stretch = Math.Max(1, losses.Length / 200);
         return [.. losses.Chunk(stretch).Select(part => part.Average())];

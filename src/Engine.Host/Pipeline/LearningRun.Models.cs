@@ -1,4 +1,3 @@
-using Engine.Kernels.Ops.Rotary;
 using Engine.Runtime.Weights;
 using Engine.Runtime.WorldModel;
 using Engine.Simulation.Evaluation;
@@ -23,24 +22,7 @@ public sealed partial class LearningRun
         using var scope = new TensorScope();
         var start = round.Length == 0 ? null : TensorConversion.ToTensors(SafeTensors.Read(Folder.At("models", "world-model.safetensors")));
         var (model, losses) = WorldModelTraining.Run(clips, options, _settings.Seed, Folder.Checkpoint("world-model" + round, "model"), start, _progress, _cancellation);
-        SafeTensors.Write(Folder.At("models", $"world-model{round}.safetensors"), TensorConversion.ToNamedArrays(model.StateDict()));
-        var config = new WorldModelConfig
-        {
-            InChannels = Autoencoder.LatentChannels,
-            PatchSize = model.Architecture.PatchSize,
-            Dim = options.Dim,
-            NumLayers = options.Layers,
-            NumHeads = options.Heads,
-            ActionDim = model.Architecture.ActionDim,
-            MaxFrames = options.Window,
-            LatentHeight = rows,
-            LatentWidth = columns,
-            SamplingSteps = options.SamplingSteps,
-            SpatialRotary = RotaryFrequencies.Standard,
-            PreviousFrameInput = options.PreviousFrameInput,
-            PredictChange = options.PredictChange,
-        };
-        AtomicFile.WriteText(Folder.At("models", $"world-model{round}.json"), config.ToJson());
+        ModelFiles.Write(Folder, "world-model" + round, model, options, rows, columns);
         Forget("world-model:");
         return new LossResult(model.ParameterCount, Thin(losses));
     });
@@ -51,16 +33,16 @@ public sealed partial class LearningRun
     private RewardResult TrainReward(string round, string[] rollouts) => Folder.Stage("reward" + round, new { _settings.Classifier, _settings.Reward }, ["world-model" + round], _progress, () =>
     {
         var (data, held) = (TrainingData(rollouts), HeldOut(rollouts));
-        var replay = new DreamReplay(WorldModel("world-model" + round), Autoencoder, Encoding.Contract.Embodiment, Camera, _settings.WorldModel.SamplingSteps, _settings.Seed);
+        var replay = Replay(round);
         var (dreamt, heldDreamt) = (replay.All(data.Set, data.Latents, _progress, _cancellation), replay.All(held.Set, held.Latents, _progress, _cancellation));
         var (classifier, classifierLosses) = SuccessClassifierTraining.Run(data.Set, [data.Reconstructions, dreamt], Encoding, Policy("bc"), _settings.Classifier, _settings.Seed, Folder.Checkpoint("reward" + round, "classifier"), _progress, _cancellation);
-        SaveModel("classifier" + round, classifier);
+        ModelFiles.Write(Folder, "classifier" + round, classifier);
         var scores = SuccessClassifierTraining.Score(classifier, held.Set, heldDreamt, Encoding);
         var (threshold, f1, precision, recall) = SuccessClassifierTraining.Calibrate(scores, held.Episodes);
 
         var features = RewardTraining.Features(classifier, data.Set, data.Reconstructions);
         var (reward, rewardLosses) = RewardTraining.Run(data.Set, features, classifier, Encoding.Contract.Embodiment, _settings.Reward, _settings.Seed, Folder.Checkpoint("reward" + round, "reward"), _progress, _cancellation);
-        SaveModel("reward" + round, reward.Network);
+        ModelFiles.Write(Folder, "reward" + round, reward.Network);
         Forget("classifier:");
         Forget("reward:");
 
@@ -86,11 +68,13 @@ public sealed partial class LearningRun
             threshold, f1, precision, recall, Thin(classifierLosses), Thin(rewardLosses), examples);
     });
 
+    private DreamReplay Replay(string round) => new(WorldModel("world-model" + round), Autoencoder, Encoding.Contract.Embodiment, Camera, _settings.WorldModel.SamplingSteps, _settings.Seed);
+
     /// <summary>Stage: dreams against held-out recordings.</summary>
     public DreamResult MeasureDream() => Folder.Stage("dream", new { _settings.Evaluation.DreamHorizon }, ["world-model", "reward"], _progress, () =>
     {
         var held = HeldOut("rollouts");
-        var report = DreamQuality.Run(Models("", 1), held.Set, held.Latents, held.Reconstructions, [.. Enumerable.Range(0, held.Episodes.Count)], _settings.Evaluation.DreamHorizon, 6, _settings.Seed);
+        var report = DreamQuality.Run(Replay(""), Camera, held.Set, held.Latents, held.Reconstructions, [.. Enumerable.Range(0, held.Episodes.Count)], _settings.Evaluation.DreamHorizon, 6);
         var pictures = DreamPictures.Write(Folder.At("pictures", "dream"), report.Examples, Camera);
         return new DreamResult(report.Psnr, report.PsnrRepeatLast, report.PsnrAutoencoder, report.Ssim, report.ActionSensitivity, pictures);
     });

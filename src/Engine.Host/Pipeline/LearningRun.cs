@@ -69,35 +69,22 @@ public sealed partial class LearningRun : IDisposable
         foreach (string key in _loaded.Keys.Where(key => key.StartsWith(prefix, StringComparison.Ordinal)).ToArray()) _loaded.Remove(key);
     }
 
-    private void SaveModel(string name, Module module) =>
-        SafeTensors.Write(Folder.At("models", name + ".safetensors"), TensorConversion.ToNamedArrays(module.StateDict()));
-
-    private T LoadModel<T>(string name, T module)
-        where T : Module
-    {
-        using var scope = new TensorScope();
-        module.LoadStateDict(TensorConversion.ToTensors(SafeTensors.Read(Folder.At("models", name + ".safetensors"))));
-        module.SetRequiresGrad(false);
-        return module;
-    }
-
     private PolicyEncoding Encoding => Loaded("encoding", () => new PolicyEncoding(ContractFile.Read(Folder.At("policies", "bc", ContractFile.FileName))));
 
     private VlaArchitecture Architecture => Loaded("architecture", () => RunFolder.Load<VlaArchitecture>(Folder.At("policies", "bc", "architecture.json")));
 
     private VariationalAutoencoder Autoencoder => Loaded("autoencoder", () =>
-        LoadModel("autoencoder", new VariationalAutoencoder(new WeightInitialiser(0), _settings.Autoencoder.LatentChannels, _settings.Autoencoder.Width)));
+        ModelFiles.Read(Folder, "autoencoder", new VariationalAutoencoder(new WeightInitialiser(0), _settings.Autoencoder.LatentChannels, _settings.Autoencoder.Width)));
 
-    private WorldModelWeights WorldModel(string name) => Loaded("world-model:" + name, () => WorldModelWeights.Load(
-        SafeTensors.Read(Folder.At("models", name + ".safetensors")), WorldModelConfig.Read(Folder.At("models", name + ".json"))));
+    private WorldModelWeights WorldModel(string name) => Loaded("world-model:" + name, () => ModelFiles.Read(Folder, name));
 
     private SuccessClassifier Classifier(string name) => Loaded("classifier:" + name, () =>
-        LoadModel(name, new SuccessClassifier(new WeightInitialiser(0), Architecture)));
+        ModelFiles.Read(Folder, name, new SuccessClassifier(new WeightInitialiser(0), Architecture)));
 
     private RewardModel Reward(string classifier, string name) => Loaded("reward:" + name, () =>
     {
         var reward = RewardTraining.Create(Classifier(classifier), Encoding.Contract.Embodiment, _settings.Reward, 0);
-        LoadModel(name, reward.Network);
+        ModelFiles.Read(Folder, name, reward.Network);
         return reward;
     });
 

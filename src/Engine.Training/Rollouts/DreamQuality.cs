@@ -1,6 +1,4 @@
 using Engine.Runtime.Contract;
-using Engine.Runtime.WorldModel;
-using Engine.Training.Algorithms;
 using Engine.Training.Datasets;
 
 namespace Engine.Training.Rollouts;
@@ -37,17 +35,16 @@ public static class DreamQuality
     /// dream ignores the actions.
     /// </summary>
     /// <exception cref="ArgumentException">No episode is long enough.</exception>
-    public static Report Run(DreamModels models, TrainingSet data, float[][] latents, byte[][] reconstructions, int[] episodes, int horizon, int examples, ulong seed)
+    public static Report Run(DreamReplay replay, CameraSpec camera, TrainingSet data, float[][] latents, byte[][] reconstructions, int[] episodes, int horizon, int examples)
     {
         var chosen = episodes.Where(e => data.Episodes[e].Length >= horizon).Take(64).ToArray();
         if (chosen.Length < 2) throw new ArgumentException($"Fewer than two held-out episodes have {horizon} steps; lower the horizon or collect more.", nameof(episodes));
-        var replay = new DreamReplay(models.WorldModel, models.Autoencoder, models.Encoding.Contract.Embodiment, models.Camera, models.SamplingSteps, seed);
         int[] horizons = [.. chosen.Select(_ => horizon)];
         var own = replay.Run(data, latents, chosen, chosen, horizons);
         var other = replay.Run(data, latents, chosen, [.. chosen.Skip(1), chosen[0]], horizons);
         var (psnr, repeat, ceiling, ssim) = (new double[horizon], new double[horizon], new double[horizon], new double[horizon]);
         double sensitivity = 0;
-        int bytes = models.Camera.Bytes;
+        int bytes = camera.Bytes;
         for (int k = 0; k < chosen.Length; k++)
         {
             int e = chosen[k];
@@ -59,7 +56,7 @@ public static class DreamQuality
                 psnr[h - 1] += value / chosen.Length;
                 repeat[h - 1] += ImageQuality.Psnr(data.Image(e, 0), truth) / chosen.Length;
                 ceiling[h - 1] += ImageQuality.Psnr(reconstructions[e].AsSpan(h * bytes, bytes), truth) / chosen.Length;
-                ssim[h - 1] += ImageQuality.Ssim(dream, truth, models.Camera.Height, models.Camera.Width) / chosen.Length;
+                ssim[h - 1] += ImageQuality.Ssim(dream, truth, camera.Height, camera.Width) / chosen.Length;
                 sensitivity += (value - ImageQuality.Psnr(other[k].AsSpan(h * bytes, bytes), truth)) / (chosen.Length * horizon);
             }
         }

@@ -5,7 +5,7 @@ namespace Engine.Kernels.Ops.Gae;
 public static unsafe partial class Gae
 {
     /// <summary>Environments that go through time together: their advantages stay in the first-level cache, and every array is read in long runs.</summary>
-    private const int BlockWidth = 1024;
+    private const int BlockWidth = 4096;
 
     /// <summary>Elements from which on results bypass the caches: they would not stay there, and fetching the lines to be overwritten costs a third of the traffic.</summary>
     private const int StreamFrom = 1 << 20;
