@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 
 namespace Engine.Runtime.Weights;
 
@@ -40,15 +41,16 @@ public sealed class PickleMessageReader
     /// <exception cref="InvalidDataException">The message is broken, has bytes after its end, or holds something that is not on the list.</exception>
     public object? Read(ReadOnlyMemory<byte> message)
     {
-        byte[] bytes = message.ToArray();
-        using var stream = new MemoryStream(bytes, writable: false);
+        using var stream = MemoryMarshal.TryGetArray(message, out var bytes)
+            ? new MemoryStream(bytes.Array!, bytes.Offset, bytes.Count, writable: false)
+            : new MemoryStream(message.ToArray(), writable: false);
         try
         {
             // Bytes are taken once, go through a call once and into an array once.
-            var machine = new PickleMachine(stream, bytes.Length, _names, 3L * bytes.Length + (64 << 10));
+            var machine = new PickleMachine(stream, message.Length, _names, 3L * message.Length + (64 << 10));
             object? root = machine.Run();
-            if (stream.Position != bytes.Length) throw new InvalidDataException($"{bytes.Length - stream.Position} bytes follow the pickle's end");
-            return new Conversion(4L * bytes.Length + (64 << 10)).Value(root, 0);
+            if (stream.Position != message.Length) throw new InvalidDataException($"{message.Length - stream.Position} bytes follow the pickle's end");
+            return new Conversion(4L * message.Length + (64 << 10)).Value(root, 0);
         }
         catch (Exception error) when (error is not (InvalidDataException or OutOfMemoryException))
         {

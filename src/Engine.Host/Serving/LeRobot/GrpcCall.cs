@@ -11,7 +11,7 @@ namespace Engine.Host.Serving.LeRobot;
 /// One gRPC call over HTTP/2 (github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md): messages behind a byte that says whether they are compressed (they may
 /// not be) and their length in four bytes, most significant first; the outcome in trailers.
 /// </summary>
-internal sealed class GrpcCall(HttpContext context, int maxBytes)
+internal sealed class GrpcCall(HttpContext context)
 {
     private const int PrefixSize = 5;
 
@@ -19,9 +19,9 @@ internal sealed class GrpcCall(HttpContext context, int maxBytes)
     internal static bool IsOne(HttpRequest request) =>
         request.Method == "POST" && request.ContentType is { } type && type.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>The request's next message, or null after the last.</summary>
+    /// <summary>The request's next message of at most so many bytes, or null after the last.</summary>
     /// <exception cref="GrpcException">It is cut short, too large or compressed.</exception>
-    internal async Task<byte[]?> ReadAsync(CancellationToken cancellationToken)
+    internal async Task<byte[]?> ReadAsync(int maxBytes, CancellationToken cancellationToken)
     {
         PipeReader body = context.Request.BodyReader;
         var read = await body.ReadAtLeastAsync(PrefixSize, cancellationToken).ConfigureAwait(false);
@@ -51,10 +51,10 @@ internal sealed class GrpcCall(HttpContext context, int maxBytes)
 
     /// <summary>The only message of a request that has one.</summary>
     /// <exception cref="GrpcException">There is none, or more than one.</exception>
-    internal async Task<byte[]> ReadOnlyOneAsync(CancellationToken cancellationToken)
+    internal async Task<byte[]> ReadOnlyOneAsync(int maxBytes, CancellationToken cancellationToken)
     {
-        byte[] message = await ReadAsync(cancellationToken).ConfigureAwait(false) ?? throw new GrpcException(GrpcStatus.InvalidArgument, "the request has no message");
-        return await ReadAsync(cancellationToken).ConfigureAwait(false) is null
+        byte[] message = await ReadAsync(maxBytes, cancellationToken).ConfigureAwait(false) ?? throw new GrpcException(GrpcStatus.InvalidArgument, "the request has no message");
+        return await ReadAsync(0, cancellationToken).ConfigureAwait(false) is null
             ? message
             : throw new GrpcException(GrpcStatus.InvalidArgument, "the request has more than one message");
     }
@@ -71,9 +71,10 @@ internal sealed class GrpcCall(HttpContext context, int maxBytes)
         context.Response.AppendTrailer("grpc-status", "0");
     }
 
-    /// <summary>Answers with a status and a sentence alone: headers that end the stream.</summary>
+    /// <summary>Answers with a status and a sentence alone: headers that end the stream. Says nothing where a reply has begun.</summary>
     internal void Fail(GrpcStatus status, string message)
     {
+        if (context.Response.HasStarted) return;
         context.Response.ContentType = "application/grpc";
         context.Response.Headers["grpc-status"] = ((int)status).ToString(CultureInfo.InvariantCulture);
         context.Response.Headers["grpc-message"] = PercentEncoded(message);

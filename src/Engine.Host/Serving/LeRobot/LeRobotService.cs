@@ -14,7 +14,7 @@ namespace Engine.Host.Serving.LeRobot;
 internal sealed class LeRobotService(PolicyContract contract, ServeOptions options, InferenceQueue queue, ServingMetrics metrics, SessionSlots slots, AccessToken token)
 {
     private const string Path = "/transport.AsyncInference/";
-    private const int FramingBytes = 1 << 20;
+    private const int FramingBytes = 1 << 20, MaxInstructionBytes = 1 << 20, MaxEmptyBytes = 1 << 10;
     private const long Begin = 1, Middle = 2, End = 3;
 
     /// <summary>Cancelled when the server begins to end: calls that wait for an observation are answered then.</summary>
@@ -52,7 +52,7 @@ internal sealed class LeRobotService(PolicyContract contract, ServeOptions optio
             return;
         }
 
-        var call = new GrpcCall(context, options.MaxMessageBytes);
+        var call = new GrpcCall(context);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         try
         {
@@ -105,42 +105,37 @@ internal sealed class LeRobotService(PolicyContract contract, ServeOptions optio
         if (method is not ("Ready" or "SendPolicyInstructions" or "SendObservations" or "GetActions"))
             throw new GrpcException(GrpcStatus.Unimplemented, "here are transport.AsyncInference's Ready, SendPolicyInstructions, SendObservations and GetActions");
         var session = SessionOf(context);
-        if (method == "SendObservations")
-        {
-            await session.Receiving.WaitAsync(limit).ConfigureAwait(false);
-            try
-            {
-                session.Offer(await ReceiveAsync(call, limit).ConfigureAwait(false));
-            }
-            finally
-            {
-                session.Receiving.Release();
-            }
-
-            await call.ReplyAsync(default).ConfigureAwait(false);
-            return;
-        }
-
-        byte[] message = await call.ReadOnlyOneAsync(limit).ConfigureAwait(false);
+        byte[] reply = [];
         switch (method)
         {
             case "Ready":
+                await call.ReadOnlyOneAsync(MaxEmptyBytes, limit).ConfigureAwait(false);
                 await session.ReadyAsync(limit).ConfigureAwait(false);
-                await call.ReplyAsync(default).ConfigureAwait(false);
                 break;
-            case "SendPolicyInstructions":
-                session.Instruct(LeRobotProto.ReadSetup(message));
-                await call.ReplyAsync(default).ConfigureAwait(false);
-                break;
-            default:
+            case "GetActions":
+                await call.ReadOnlyOneAsync(MaxEmptyBytes, limit).ConfigureAwait(false);
                 using (var ending = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, Ending))
                 {
-                    byte[]? actions = await session.ActAsync(ending.Token).ConfigureAwait(false);
-                    await call.ReplyAsync(actions is null ? default : LeRobotProto.WriteActions(actions)).ConfigureAwait(false);
+                    if (await session.ActAsync(ending.Token).ConfigureAwait(false) is { } actions) reply = LeRobotProto.WriteActions(actions);
+                }
+
+                break;
+            default:
+                await session.Receiving.WaitAsync(limit).ConfigureAwait(false);
+                try
+                {
+                    if (method == "SendObservations") session.Offer(await ReceiveAsync(call, limit).ConfigureAwait(false));
+                    else session.Instruct(LeRobotProto.ReadSetup(await call.ReadOnlyOneAsync(MaxInstructionBytes, limit).ConfigureAwait(false)));
+                }
+                finally
+                {
+                    session.Receiving.Release();
                 }
 
                 break;
         }
+
+        await call.ReplyAsync(reply).ConfigureAwait(false);
     }
 
     /// <summary>Puts an observation together from its chunks.</summary>
@@ -148,7 +143,7 @@ internal sealed class LeRobotService(PolicyContract contract, ServeOptions optio
     {
         var whole = new ArrayBufferWriter<byte>();
         bool ended = false;
-        while (await call.ReadAsync(limit).ConfigureAwait(false) is { } message)
+        while (await call.ReadAsync(options.MaxMessageBytes, limit).ConfigureAwait(false) is { } message)
         {
             var (state, data) = LeRobotProto.ReadObservation(message);
             if (ended) throw new GrpcException(GrpcStatus.InvalidArgument, "a chunk follows the last one");

@@ -19,7 +19,7 @@ internal sealed class LeRobotSession(PolicyContract contract, PolicySession sess
     private readonly Queue<long> _answered = new();
     private volatile LeRobotInstructions? _instructions;
 
-    /// <summary>One observation is received at a time, so that a client cannot have many large ones held for it.</summary>
+    /// <summary>One observation, or one set of instructions, is received at a time, so that a client cannot have many large ones held for it.</summary>
     internal SemaphoreSlim Receiving { get; } = new(1, 1);
 
     /// <summary>Begins a new episode: what the session remembers of the last one is forgotten.</summary>

@@ -1,4 +1,6 @@
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Engine.Host.Serving;
 using Engine.Host.Serving.LeRobot;
 using Engine.Kernels.Ops.Philox;
@@ -285,6 +287,19 @@ public sealed class LeRobotServiceTests
         Assert.Equal(0, server.Metrics.Sessions);
         using var right = new RawGrpc(server.GrpcPort, "Bearer " + token);
         await right.GoodAsync("Ready", s_empty);
+    }
+
+    [Fact]
+    public async Task With_a_certificate_it_is_TLS()
+    {
+        using var key = RSA.Create(2048);
+        var wish = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        using var certificate = wish.CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(200));
+        await using var server = await StartAsync(s_options with { Certificate = certificate });
+        using var client = new RawGrpc(server.GrpcPort, tls: true);
+        await client.GoodAsync("Ready", s_empty);
+        using var plain = new RawGrpc(server.GrpcPort);
+        await Assert.ThrowsAsync<HttpRequestException>(() => plain.CallAsync("Ready", s_empty));
     }
 
     [Fact]

@@ -9,11 +9,13 @@ internal sealed class RawGrpc : IDisposable
 {
     private readonly HttpClient _http;
 
-    internal RawGrpc(int port, string? authorization = null)
+    internal RawGrpc(int port, string? authorization = null, bool tls = false)
     {
-        _http = new HttpClient(new SocketsHttpHandler { EnableMultipleHttp2Connections = false })
+        var handler = new SocketsHttpHandler { EnableMultipleHttp2Connections = false };
+        handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+        _http = new HttpClient(handler)
         {
-            BaseAddress = new Uri($"http://127.0.0.1:{port}/transport.AsyncInference/"),
+            BaseAddress = new Uri($"{(tls ? "https" : "http")}://127.0.0.1:{port}/transport.AsyncInference/"),
             DefaultRequestVersion = HttpVersion.Version20,
             DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
             Timeout = TimeSpan.FromMinutes(2),
