@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Engine.Host.Commands.Learning;
 using Engine.Host.Pipeline;
+using Engine.Kernels.Ops.Gemm;
 using Engine.Runtime.WorldModel;
 using Engine.Training.Torch;
 
@@ -17,6 +18,7 @@ public sealed class WorldModelGenerateVerb : Verb
     private readonly Option<string?> _input = File("--input", "npz with <case>.context [B,n,H,W,C], <case>.actions [B,frames,A] and, if wanted, <case>.noise.", "in.npz");
     private readonly Option<string?> _out = File("--out", "npz to write: <case>.out [B,frames,H,W,C].", "out.npz");
     private readonly Option<DreamMode> _mode = new("--mode") { Description = "Latents: what happens when the window slides. Films stream.", DefaultValueFactory = _ => DreamMode.Exact };
+    private readonly Option<GemmPrecision> _precision = new("--precision") { Description = "Latents: what the blocks' projections are rounded to; bfloat16 needs AVX-512 BF16.", DefaultValueFactory = _ => GemmPrecision.Float32 };
     private readonly Option<ulong> _seed = new("--seed") { Description = "Seed of the noise, where none is given.", HelpName = "number" };
     private readonly Option<string?> _data = File("--data", "Films to dream over again: a folder of clips (mp4 with npz), or RLDS.", "folder");
     private readonly Option<string?> _gif = File("--gif", "Film to write: truth beside dream.", "file.gif");
@@ -36,7 +38,7 @@ public sealed class WorldModelGenerateVerb : Verb
 
     public override void Configure(Command command)
     {
-        foreach (Option option in new Option[] { _model, _weights, _settings, _case, _input, _out, _mode, _seed, _data, _run, _gif, _films, _frames }) command.Add(option);
+        foreach (Option option in new Option[] { _model, _weights, _settings, _case, _input, _out, _mode, _precision, _seed, _data, _run, _gif, _films, _frames }) command.Add(option);
     }
 
     public override async Task<int> RunAsync(ParseResult arguments, VerbContext context, CancellationToken cancellation)
@@ -56,6 +58,7 @@ public sealed class WorldModelGenerateVerb : Verb
             InputPath = Needed(_input),
             OutputPath = Needed(_out),
             Mode = arguments.GetValue(_mode),
+            Precision = arguments.GetValue(_precision),
             Seed = arguments.GetValue(_seed),
         };
         int[] shape = await Task.Run(job.Run, cancellation).WaitAsync(cancellation);

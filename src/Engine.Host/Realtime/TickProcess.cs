@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using Engine.Runtime.Interop;
+using Engine.Kernels.Interop;
 
 namespace Engine.Host.Realtime;
 

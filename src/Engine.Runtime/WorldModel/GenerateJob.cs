@@ -1,3 +1,4 @@
+using Engine.Kernels.Ops.Gemm;
 using Engine.Kernels.Ops.Philox;
 using Engine.Runtime.Weights;
 
@@ -29,6 +30,9 @@ public sealed record GenerateJob
     /// <summary>What happens when the window slides; a horizon above 1 is always exact.</summary>
     public DreamMode Mode { get; init; } = DreamMode.Exact;
 
+    /// <summary>What the blocks' projections are rounded to.</summary>
+    public GemmPrecision Precision { get; init; }
+
     /// <summary>Seed of the noise, where none is given.</summary>
     public ulong Seed { get; init; }
 
@@ -41,7 +45,7 @@ public sealed record GenerateJob
         if (settings.Horizon < 1) throw new InvalidDataException($"{SettingsPath}: horizon must be at least 1, it is {settings.Horizon}");
         if (settings.Horizon > 1 && Mode == DreamMode.Streaming)
             throw new InvalidDataException($"{SettingsPath}: the streaming mode has no pyramid; take horizon 1 or the exact mode");
-        using WorldModelWeights weights = WorldModelWeights.Load(WeightFile.Read(WeightsPath), config);
+        using WorldModelWeights weights = WorldModelWeights.Load(WeightFile.Read(WeightsPath), config, Precision);
         Dictionary<string, NamedArray> input = Npz.Read(InputPath);
         NamedArray contextArray = Require(input, "context");
         if (contextArray.Shape is not [> 0 and var batch, > 0 and var known, _, _, _] || !contextArray.Shape.AsSpan(2).SequenceEqual([config.LatentHeight, config.LatentWidth, config.InChannels]))

@@ -29,8 +29,8 @@ internal sealed class WeightReader(IReadOnlyDictionary<string, NamedArray> weigh
         return values;
     }
 
-    public PackedLinear Linear(string name, int inputs, int outputs) =>
-        new(Take(name + ".weight", outputs, inputs), Take(name + ".bias", outputs), inputs, outputs);
+    public PackedLinear Linear(string name, int inputs, int outputs, GemmPrecision precision = GemmPrecision.Float32) =>
+        new(Take(name + ".weight", outputs, inputs), Take(name + ".bias", outputs), inputs, outputs, precision);
 
     public void RequireAllTaken()
     {

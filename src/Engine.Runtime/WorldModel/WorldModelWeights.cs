@@ -13,7 +13,7 @@ public sealed class WorldModelWeights : IDisposable
 
     private readonly NativeBuffer<float> _timestepEmbeddings;
 
-    private WorldModelWeights(WorldModelConfig config, WeightReader reader)
+    private WorldModelWeights(WorldModelConfig config, WeightReader reader, GemmPrecision precision)
     {
         int d = config.Dim, patch = config.PatchNumbers;
         Config = config;
@@ -36,10 +36,10 @@ public sealed class WorldModelWeights : IDisposable
             reader.Take($"{name}.adaLN_modulation.1.weight", 6 * d, d).CopyTo(modulation, i * 6 * d * d);
             reader.Take($"{name}.adaLN_modulation.1.bias", 6 * d).CopyTo(modulationBias, i * 6 * d);
             Blocks[i] = new BlockWeights(
-                new PackedLinear(reader.Take($"{name}.attn.qkv_proj.weight", 3 * d, d), [], d, 3 * d),
-                reader.Linear($"{name}.attn.out_proj", d, d),
-                reader.Linear($"{name}.ffwd.0", d, MlpRatio * d),
-                reader.Linear($"{name}.ffwd.2", MlpRatio * d, d));
+                new PackedLinear(reader.Take($"{name}.attn.qkv_proj.weight", 3 * d, d), [], d, 3 * d, precision),
+                reader.Linear($"{name}.attn.out_proj", d, d, precision),
+                reader.Linear($"{name}.ffwd.0", d, MlpRatio * d, precision),
+                reader.Linear($"{name}.ffwd.2", MlpRatio * d, d, precision));
         }
 
         reader.Take("final_layer.adaLN_modulation.1.weight", 2 * d, d).CopyTo(modulation, Blocks.Length * 6 * d * d);
@@ -81,11 +81,13 @@ public sealed class WorldModelWeights : IDisposable
     /// <summary>Packs weights named as in the state dict; float16 and bfloat16 are widened.</summary>
     /// <param name="weights">Arrays by name; <c>nn.Linear</c> weights are [out, in], <c>x_proj.weight</c> is [D, C or 2C, P, P].</param>
     /// <param name="config">Shape and options.</param>
+    /// <param name="precision">Of the blocks' projections, nine tenths of the work; all else stays float32.</param>
     /// <exception cref="InvalidDataException">A weight is missing, left over, of another shape, or holds a NaN or an infinity; the message names it.</exception>
-    public static WorldModelWeights Load(IReadOnlyDictionary<string, NamedArray> weights, WorldModelConfig config)
+    /// <exception cref="PlatformNotSupportedException">This processor has no bfloat16.</exception>
+    public static WorldModelWeights Load(IReadOnlyDictionary<string, NamedArray> weights, WorldModelConfig config, GemmPrecision precision = GemmPrecision.Float32)
     {
         config.Validate();
-        return new WorldModelWeights(config, new WeightReader(weights, "the world model")) { ParameterCount = weights.Values.Sum(array => (long)array.Count) };
+        return new WorldModelWeights(config, new WeightReader(weights, "the world model"), precision) { ParameterCount = weights.Values.Sum(array => (long)array.Count) };
     }
 
     /// <summary>Every weight's name and shape, in the order of the state dict.</summary>

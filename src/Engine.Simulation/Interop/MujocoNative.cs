@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Engine.Runtime.Interop;
+using Engine.Kernels.Interop;
 
 namespace Engine.Simulation.Interop;
 

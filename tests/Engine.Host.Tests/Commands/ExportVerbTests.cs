@@ -1,6 +1,7 @@
 using Engine.Host.Commands;
 using Engine.Host.Pipeline;
 using Engine.Host.Tests.Serving;
+using Engine.Kernels.Interop;
 using Engine.Runtime.Contract;
 using Engine.Runtime.Interop;
 using Engine.Runtime.Policies;

@@ -1,4 +1,5 @@
 using Engine.Host.Pipeline;
+using Engine.Kernels.Interop;
 using Engine.Runtime.Contract;
 using Engine.Runtime.Interop;
 using Engine.Runtime.Onnx;

@@ -1,5 +1,5 @@
 using Engine.Host.Realtime;
-using Engine.Runtime.Interop;
+using Engine.Kernels.Interop;
 
 namespace Engine.Host.Tests.Realtime;
 

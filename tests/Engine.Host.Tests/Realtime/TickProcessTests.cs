@@ -7,8 +7,8 @@ using Engine.Host.Serving;
 using Engine.Host.Tests.Commands;
 using Engine.Host.Tests.Serving;
 using Engine.Host.Tests.Serving.Pipes;
+using Engine.Kernels.Interop;
 using Engine.Runtime.Contract;
-using Engine.Runtime.Interop;
 using Engine.Simulation.Tabletop;
 
 namespace Engine.Host.Tests.Realtime;

@@ -1,5 +1,6 @@
 using Engine.Host.Serving;
 using Engine.Host.Serving.Client;
+using Engine.Kernels.Interop;
 using Engine.Kernels.Ops.Philox;
 using Engine.Runtime.Contract;
 using Engine.Runtime.Interop;

@@ -55,6 +55,61 @@ public class GemmTests
         }
     }
 
+    /// <summary>Factors rounded to bfloat16, sums in float32: as near as the order of adding allows.</summary>
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Bfloat16_products_are_those_of_rounded_factors(int rows, int inputs, int outputs)
+    {
+        Assert.SkipUnless(Gemm.HasBfloat16, "this processor has no AVX-512 BF16");
+        Guarded x = Guarded.Normal(rows * inputs, 1), gates = Guarded.Normal(3 * (outputs + 5) + outputs, 2);
+        float[] weight = Guarded.Normal(outputs * inputs, 7).Span.ToArray(), bias = Guarded.Normal(outputs, 8).Span.ToArray();
+        using var half = new PackedLinear(weight, bias, inputs, outputs, GemmPrecision.BFloat16);
+        using var rounded = new PackedLinear(Array.ConvertAll(weight, Round), bias, inputs, outputs);
+        float[] roundedX = Array.ConvertAll(x.Span.ToArray(), Round);
+        foreach (var function in new[] { ActivationFunction.None, ActivationFunction.GeluTanh })
+        {
+            Guarded expected = new(rows * outputs), y = new(rows * outputs, 5);
+            Gemm.Multiply(roundedX, rows, rounded, expected.Span, function);
+            Gemm.Multiply(x.Span, rows, half, y.Span, function);
+            Near(expected.Span, y.Span);
+            y.AssertIntact();
+        }
+
+        int group = Math.Max(1, (rows + 2 + 3) / 4);
+        Guarded wanted = Guarded.Normal(rows * outputs, 3), gated = Guarded.Normal(rows * outputs, 3, 5);
+        Gemm.MultiplyGated(roundedX, rows, rounded, gates.Span, outputs + 5, group, 2, wanted.Span);
+        Gemm.MultiplyGated(x.Span, rows, half, gates.Span, outputs + 5, group, 2, gated.Span);
+        Near(wanted.Span, gated.Span);
+        gated.AssertIntact();
+
+        void Near(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual)
+        {
+            for (int i = 0; i < expected.Length; i++) Assert.InRange(Math.Abs(expected[i] - actual[i]), 0, 2e-5f * (1 + MathF.Sqrt(inputs)));
+        }
+
+        static float Round(float value)
+        {
+            uint bits = BitConverter.SingleToUInt32Bits(value);
+            return BitConverter.UInt32BitsToSingle((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000);
+        }
+    }
+
+    [Fact]
+    public void A_bfloat16_row_gives_the_same_bits_in_every_batch()
+    {
+        Assert.SkipUnless(Gemm.HasBfloat16, "this processor has no AVX-512 BF16");
+        const int Inputs = 130, Outputs = 100, Rows = 37;
+        Guarded x = Guarded.Normal(Rows * Inputs, 1);
+        using var linear = new PackedLinear(Guarded.Normal(Outputs * Inputs, 7).Span, [], Inputs, Outputs, GemmPrecision.BFloat16);
+        float[] whole = new float[Rows * Outputs], one = new float[Outputs];
+        Gemm.Multiply(x.Span, Rows, linear, whole);
+        for (int row = 0; row < Rows; row++)
+        {
+            Gemm.Multiply(x.Span.Slice(row * Inputs, Inputs), 1, linear, one);
+            Assert.Equal(whole.AsSpan(row * Outputs, Outputs).ToArray(), one);
+        }
+    }
+
     [Fact]
     public void The_product_is_right()
     {

@@ -1,5 +1,7 @@
 using System.Globalization;
 using Engine.Host.Realtime;
+using Engine.Kernels.Interop;
+using Engine.Kernels.Ops.Gemm;
 using Engine.Runtime.Interop;
 using Engine.Simulation.MuJoCo;
 using Engine.Training.Torch;
@@ -37,6 +39,9 @@ internal static class NativeProbes
             using var renderer = new MujocoRenderer(model, 32, 32, 1);
             return new(Group, "OpenGL (rendering)", DoctorState.Present, renderer.Description, Loaded("libEGL.so") ?? Loaded("libOSMesa"));
         });
+        yield return Gemm.HasBfloat16
+            ? Shim("eng_kernels") with { Value = "bfloat16 products by AVX-512 BF16" }
+            : new(Group, "libeng_kernels.so", DoctorState.Advice, "no AVX-512 BF16 here: --precision bfloat16 cannot be had", null, "float32 is the default and does everything");
         yield return Shim("eng_realtime");
         yield return Probe("Control tick (real time)", () =>
         {

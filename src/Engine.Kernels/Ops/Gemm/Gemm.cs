@@ -5,7 +5,8 @@ namespace Engine.Kernels.Ops.Gemm;
 
 /// <summary>
 /// Linear layers on float32: y = x·Wᵀ + b with what follows it fused. A result is b followed by one fused multiply-add per input, in order of the inputs,
-/// whatever the row's place, the number of rows or the variant: the same row gives the same bits in every batch.
+/// whatever the row's place, the number of rows or the variant: the same row gives the same bits in every batch. With bfloat16 weights
+/// (<see cref="GemmPrecision"/>) the inputs are rounded as well, two are multiplied at a time, and there is one variant.
 /// </summary>
 public static partial class Gemm
 {
@@ -49,7 +50,7 @@ public static partial class Gemm
             throw new ArgumentException($"panels {firstPanel}…{lastPanel} are not within 0…{linear.Panels}.", nameof(firstPanel));
         }
 
-        if (variant == KernelVariant.Reference)
+        if (variant == KernelVariant.Reference && linear.Precision == GemmPrecision.Float32)
         {
             MultiplyReference(x, rows, linear, y, activation, firstPanel, lastPanel);
             return;
@@ -58,7 +59,8 @@ public static partial class Gemm
         fixed (float* px = x, py = y, pw = linear.Weights, pb = linear.Bias)
         {
             var job = new Product(px, rows, linear, pw, pb, py, activation, null, 0, 1, 0);
-            if (variant == KernelVariant.Vector512) Run<Vector512<float>, Lanes512>(job, firstPanel, lastPanel);
+            if (linear.Precision == GemmPrecision.BFloat16) RunBfloat16(job, firstPanel, lastPanel);
+            else if (variant == KernelVariant.Vector512) Run<Vector512<float>, Lanes512>(job, firstPanel, lastPanel);
             else Run<Vector256<float>, Lanes256>(job, firstPanel, lastPanel);
         }
     }
@@ -76,7 +78,7 @@ public static partial class Gemm
             throw new ArgumentException($"gates must hold {needed} numbers for rows {firstRow}…{firstRow + rows - 1} at {rowsPerGate} rows a gate, it holds {gates.Length}.", nameof(gates));
         }
 
-        if (variant == KernelVariant.Reference)
+        if (variant == KernelVariant.Reference && linear.Precision == GemmPrecision.Float32)
         {
             MultiplyGatedReference(x, rows, linear, gates, gateStride, rowsPerGate, firstRow, y);
             return;
@@ -85,7 +87,8 @@ public static partial class Gemm
         fixed (float* px = x, py = y, pw = linear.Weights, pb = linear.Bias, pg = gates)
         {
             var job = new Product(px, rows, linear, pw, pb, py, ActivationFunction.None, pg, gateStride, rowsPerGate, firstRow);
-            if (variant == KernelVariant.Vector512) Run<Vector512<float>, Lanes512>(job, 0, linear.Panels);
+            if (linear.Precision == GemmPrecision.BFloat16) RunBfloat16(job, 0, linear.Panels);
+            else if (variant == KernelVariant.Vector512) Run<Vector512<float>, Lanes512>(job, 0, linear.Panels);
             else Run<Vector256<float>, Lanes256>(job, 0, linear.Panels);
         }
     }

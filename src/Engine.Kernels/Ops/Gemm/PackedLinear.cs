@@ -1,10 +1,12 @@
+using Engine.Kernels.Interop;
 using Engine.Kernels.Memory;
 
 namespace Engine.Kernels.Ops.Gemm;
 
 /// <summary>
 /// The weight and bias of a linear layer, y = x·Wᵀ + b, rearranged once so that the micro-kernels read it in order. Immutable and shared by threads.
-/// Layout: panels of 48 outputs (the last one 16, 32 or 48 wide, padded with zeros); within a panel, for each input, its 48 weights together.
+/// Layout: panels of 48 outputs (the last one 16, 32 or 48 wide, padded with zeros); within a panel, for each input, its 48 weights together;
+/// in bfloat16, for each pair of inputs, 48 words of two weights.
 /// </summary>
 public sealed class PackedLinear : IDisposable
 {
@@ -12,11 +14,18 @@ public sealed class PackedLinear : IDisposable
     public const int PanelWidth = 48;
 
     private readonly NativeBuffer<float> _weights;
+    private readonly NativeBuffer<uint> _pairs;
     private readonly NativeBuffer<float> _bias;
 
     /// <summary>Packs a weight [<paramref name="outputs"/>, <paramref name="inputs"/>], row-major (the layout of a state dict), and a bias [outputs], or none.</summary>
+    /// <param name="weight">[outputs, inputs].</param>
+    /// <param name="bias">[outputs], or empty.</param>
+    /// <param name="inputs">K.</param>
+    /// <param name="outputs">N.</param>
+    /// <param name="precision">What weights and inputs are rounded to before they are multiplied; sums stay float32.</param>
     /// <exception cref="ArgumentException">A length does not fit the shape.</exception>
-    public PackedLinear(ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, int inputs, int outputs)
+    /// <exception cref="PlatformNotSupportedException">bfloat16 is asked for where <see cref="Gemm.HasBfloat16"/> is false.</exception>
+    public PackedLinear(ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, int inputs, int outputs, GemmPrecision precision = GemmPrecision.Float32)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(inputs);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(outputs);
@@ -30,14 +39,25 @@ public sealed class PackedLinear : IDisposable
             throw new ArgumentException($"bias must hold {outputs} numbers, or none; it holds {bias.Length}.", nameof(bias));
         }
 
+        if (precision == GemmPrecision.BFloat16 && !Gemm.HasBfloat16)
+            throw new PlatformNotSupportedException("bfloat16 needs a processor with AVX-512 BF16 and libeng_kernels.so (engine doctor says what is here); use float32.");
         Inputs = inputs;
         Outputs = outputs;
+        Precision = precision;
         HasBias = bias.Length != 0;
         Panels = (outputs + PanelWidth - 1) / PanelWidth;
         int padded = (outputs + 15) / 16 * 16;
-        _weights = new NativeBuffer<float>(checked(padded * inputs));
+        bool half = precision == GemmPrecision.BFloat16;
+        _weights = new NativeBuffer<float>(half ? 0 : checked(padded * inputs));
+        _pairs = new NativeBuffer<uint>(half ? checked(padded * ((inputs + 1) / 2)) : 0);
         _bias = new NativeBuffer<float>(padded);
         bias.CopyTo(_bias.Span);
+        if (half)
+        {
+            PackPairs(weight);
+            return;
+        }
+
         Span<float> packed = _weights.Span;
         for (int panel = 0; panel < Panels; panel++)
         {
@@ -64,9 +84,14 @@ public sealed class PackedLinear : IDisposable
     public bool HasBias { get; }
 
     /// <summary>Bytes held.</summary>
-    public long Bytes => _weights.Bytes + _bias.Bytes;
+    public long Bytes => _weights.Bytes + _pairs.Bytes + _bias.Bytes;
+
+    /// <summary>What weights and inputs are rounded to.</summary>
+    public GemmPrecision Precision { get; }
 
     internal Span<float> Weights => _weights.Span;
+
+    internal Span<uint> Pairs => _pairs.Span;
 
     internal Span<float> Bias => _bias.Span;
 
@@ -77,6 +102,25 @@ public sealed class PackedLinear : IDisposable
     public void Dispose()
     {
         _weights.Dispose();
+        _pairs.Dispose();
         _bias.Dispose();
+    }
+
+    private unsafe void PackPairs(ReadOnlySpan<float> weight)
+    {
+        int pairs = (Inputs + 1) / 2;
+        var rounded = new uint[Outputs * pairs];
+        fixed (float* from = weight)
+        fixed (uint* to = rounded) KernelsNative.eng_bf16_round(from, Outputs, Inputs, to);
+        for (int panel = 0; panel < Panels; panel++)
+        {
+            int first = panel * PanelWidth, width = WidthOf(panel);
+            Span<uint> target = _pairs.Span.Slice(first * pairs, width * pairs);
+            for (int column = 0; column < width && first + column < Outputs; column++)
+            {
+                ReadOnlySpan<uint> row = rounded.AsSpan((first + column) * pairs, pairs);
+                for (int i = 0; i < pairs; i++) target[i * width + column] = row[i];
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
 
-namespace Engine.Runtime.Interop;
+namespace Engine.Kernels.Interop;
 
 /// <summary>Finds Engine's own native libraries (<c>libeng_*.so</c>), which the launcher builds into <c>artifacts/native</c>.</summary>
 public static class NativeLibraryLocator

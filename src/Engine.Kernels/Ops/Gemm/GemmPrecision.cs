@@ -1,0 +1,11 @@
+namespace Engine.Kernels.Ops.Gemm;
+
+/// <summary>What the factors of a product are rounded to; sums are float32 in each case.</summary>
+public enum GemmPrecision
+{
+    /// <summary>Nothing is rounded.</summary>
+    Float32,
+
+    /// <summary>8 bits of mantissa, twice the speed; needs AVX-512 BF16.</summary>
+    BFloat16,
+}
