@@ -135,16 +135,19 @@ internal sealed class GrootServer : IAsyncDisposable
         /// <summary>Serves the client until it leaves, breaks the protocol, or <see cref="EndAsync"/> is called.</summary>
         internal async Task RunAsync(ServingMetrics metrics)
         {
+            // A place is not kept for one who never shows the token.
+            using var admission = new CancellationTokenSource(session.Admitted ? Timeout.InfiniteTimeSpan : options.MessageTimeout);
             try
             {
                 await _connection.HandshakeAsync().ConfigureAwait(false);
-                while (!_ending && await _connection.ReceiveAsync().ConfigureAwait(false) is { } request)
+                while (!_ending && await _connection.ReceiveAsync(admission.Token).ConfigureAwait(false) is { } request)
                 {
                     await _turn.WaitAsync().ConfigureAwait(false);
                     try
                     {
                         if (_ending) return;
                         await _connection.ReplyAsync(await session.AnswerAsync(request).ConfigureAwait(false)).ConfigureAwait(false);
+                        if (session.Admitted) admission.CancelAfter(Timeout.InfiniteTimeSpan);
                     }
                     finally
                     {

@@ -10,6 +10,9 @@ namespace Engine.Host.Serving.Groot;
 /// </summary>
 internal sealed class GrootSession(PolicyContract contract, ServeOptions options, GrootModalities modalities, AccessToken token, PolicySession session, ServingMetrics metrics, Action kill)
 {
+    /// <summary>Whether the client has shown the token, where there is one.</summary>
+    internal bool Admitted { get; private set; } = !token.Required;
+
     /// <summary>Answers one request; never throws for what a client sent.</summary>
     internal async Task<byte[]> AnswerAsync(ReadOnlyMemory<byte> message)
     {
@@ -24,6 +27,7 @@ internal sealed class GrootSession(PolicyContract contract, ServeOptions options
                 return Error("Unauthorized: Invalid API token");
             }
 
+            Admitted = true;
             object? endpoint = request.ContainsKey("endpoint") ? request["endpoint"] : "get_action";
             switch (endpoint)
             {

@@ -45,10 +45,10 @@ internal sealed class ZmtpConnection(Socket socket, int maxBytes, TimeSpan messa
         if (SocketType(command.AsSpan(6)) is not ("REQ" or "DEALER")) throw new ZmtpException("the peer is no REQ socket");
     }
 
-    /// <summary>The next request, valid until the next call, or null when the peer has left. Waits for its first byte without limit, then as long as one message may take.</summary>
+    /// <summary>The next request, valid until the next call, or null when the peer has left. Waits for its first byte until <paramref name="patience"/> ends, then as long as one message may take.</summary>
     /// <exception cref="ZmtpException">The peer breaks the protocol, or the request is too large.</exception>
     /// <exception cref="OperationCanceledException">It took too long.</exception>
-    internal async Task<ReadOnlyMemory<byte>?> ReceiveAsync()
+    internal async Task<ReadOnlyMemory<byte>?> ReceiveAsync(CancellationToken patience)
     {
         _reply.ResetWrittenCount();
         _body.ResetWrittenCount();
@@ -58,7 +58,7 @@ internal sealed class ZmtpConnection(Socket socket, int maxBytes, TimeSpan messa
         {
             for (int envelope = 0; ;)
             {
-                int flags = await FlagsAsync(limit?.Token ?? CancellationToken.None).ConfigureAwait(false);
+                int flags = await FlagsAsync(limit?.Token ?? patience).ConfigureAwait(false);
                 if (flags < 0) return limit is null ? null : throw new ZmtpException("the peer left within a request");
                 bool within = limit is not null;
                 limit ??= new CancellationTokenSource(messageTimeout);

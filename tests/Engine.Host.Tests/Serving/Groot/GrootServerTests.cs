@@ -219,6 +219,25 @@ public sealed class GrootServerTests
     }
 
     [Fact]
+    public async Task Who_does_not_show_the_token_in_time_is_cut_and_who_has_may_wait()
+    {
+        const string token = "correct horse";
+        await using var server = await StartAsync(s_options with { Token = token, MessageTimeout = TimeSpan.FromMilliseconds(500) });
+        using var admitted = RawZmtp.Open(server.ZmqPort);
+        var ping = new MsgPackMap { ["endpoint"] = "ping", ["api_token"] = token };
+        Assert.Equal("ok", admitted.Call(ping)["status"]);
+        using (var silent = RawZmtp.Open(server.ZmqPort)) Assert.Equal(0, silent.ReceiveToEnd());
+        using (var slow = RawZmtp.Open(server.ZmqPort))
+        {
+            slow.Send(RawZmtp.Message(MsgPackWriter.ToBytes(ping)).AsSpan(..^1));
+            Assert.Equal(0, slow.ReceiveToEnd());
+        }
+
+        Assert.Equal("ok", admitted.Call(ping)["status"]);
+        Assert.Equal(1, await WithinAsync(() => server.Metrics.Sessions, 1));
+    }
+
+    [Fact]
     public async Task A_client_ends_the_server_only_where_that_is_allowed()
     {
         var output = new StringWriter();
