@@ -80,7 +80,7 @@ public sealed unsafe class ActionRing : IDisposable
     /// <exception cref="RealtimeException">The tick has ended (<see cref="RealtimeStatus.Gone"/>).</exception>
     public bool Wait(ulong after, TimeSpan limit)
     {
-        int status = RealtimeNative.Wait(_ring, after, limit.Ticks * 100);
+        int status = RealtimeNative.Wait(_ring, after, Math.Min(limit.Ticks, long.MaxValue / 200) * 100);
         if (status == (int)RealtimeStatus.Again) return false;
         RealtimeNative.Check(status);
         return true;

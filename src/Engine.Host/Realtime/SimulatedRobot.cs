@@ -69,6 +69,7 @@ public sealed class SimulatedRobot : IDisposable
             if (_world.Terminated(0)) Successes++;
             _note($"episode {episode}: {_world.Instruction(0)}: {(_world.Terminated(0) ? "done" : _world.Truncated(0) ? "not done in time" : "stopped")}");
             ring.Stop();
+            Rest(ring, cancellation);
         }
     }
 
@@ -78,7 +79,7 @@ public sealed class SimulatedRobot : IDisposable
         _world.Dispose();
     }
 
-    private void Begin(ActionRing ring, EpisodeSpec spec, CancellationToken cancellation)
+    private static void Rest(ActionRing ring, CancellationToken cancellation)
     {
         var state = ring.ReadStatus();
         while (state.State is not (TickState.Waiting or TickState.Stopped) && !cancellation.IsCancellationRequested)
@@ -86,7 +87,11 @@ public sealed class SimulatedRobot : IDisposable
             ring.Wait(state.Ticks, s_retry);
             state = ring.ReadStatus();
         }
+    }
 
+    private void Begin(ActionRing ring, EpisodeSpec spec, CancellationToken cancellation)
+    {
+        Rest(ring, cancellation);
         _world.Reset(s_only, [spec]);
         _world.Command(0, _position);
         ring.Anchor(_position);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.IO.MemoryMappedFiles;
 using System.Runtime.Versioning;
 using Engine.Host.Realtime;
@@ -156,6 +157,59 @@ public sealed class ActionRingTests
             end.Set();
             cheat.Join();
         }
+    }
+
+    [Fact]
+    public unsafe void A_chunk_that_is_written_while_it_is_read_is_never_mixed()
+    {
+        const int rows = 1024, width = 8, slotBytes = Head + 4 * rows * width;
+        var settings = new TickSettings { Limits = [.. Enumerable.Repeat(new ActionLimits(ActionKind.Absolute, -1e9, 1e9), width)], Horizon = rows, AutoResume = true };
+        using var tick = new TickFixture(settings).Anchored(new float[width]);
+        using var bytes = Map(tick.Path);
+        byte* memory = null;
+        bytes.SafeMemoryMappedViewHandle.AcquirePointer(ref memory);
+        using var end = new ManualResetEventSlim();
+        long first = 0;
+        // Keeps to the rules, but writes always to the slot that is being read; every number of a chunk is its sequence.
+        var writer = new Thread(() =>
+        {
+            byte* slot = memory + Chunks;
+            var random = new Random(2);
+            for (ulong sequence = 1; !end.IsSet; sequence++)
+            {
+                Interlocked.Increment(ref *(long*)slot);
+                *(ulong*)(slot + 8) = sequence;
+                *(long*)(slot + 24) = Volatile.Read(ref first);
+                (*(int*)(slot + 32), *(int*)(slot + 36)) = (rows, width);
+                new Span<float>(slot + Head, rows * width).Fill(sequence);
+                Interlocked.Increment(ref *(long*)slot);
+                Interlocked.Exchange(ref *(long*)(memory + Submitted), (long)(1 + 4 * sequence));
+                Thread.SpinWait(random.Next(2000));
+            }
+        });
+        Assert.Equal((uint)slotBytes, bytes.ReadUInt32(16));
+        Volatile.Write(ref first, tick.Now - 1000 * tick.Period);
+        writer.Start();
+        try
+        {
+            // Until both have happened often; what is published are the last rows of chunks, which are read last.
+            for (var clock = Stopwatch.StartNew(); clock.Elapsed.TotalSeconds < 5 && (tick.Status.Torn < 200 || tick.Status.Accepted < 200);)
+            {
+                Volatile.Write(ref first, tick.Now - 1000 * tick.Period);
+                var publication = tick.Step();
+                if (publication.Source != TickState.Running) continue;
+                Assert.InRange(publication.Index, 900, rows - 1);
+                foreach (float position in publication.Position) Assert.Equal((float)publication.Chunk, position);
+            }
+        }
+        finally
+        {
+            end.Set();
+            writer.Join();
+            bytes.SafeMemoryMappedViewHandle.ReleasePointer();
+        }
+
+        Assert.SkipUnless(tick.Status is { Torn: >= 10, Accepted: >= 10 }, $"two threads did not run at once: torn {tick.Status.Torn}, accepted {tick.Status.Accepted}");
     }
 
     [Fact]

@@ -244,6 +244,26 @@ public sealed class TickProcessTests
         }
     }
 
+    [Fact]
+    public async Task The_verb_drives_the_simulator_through_a_server_episode_by_episode()
+    {
+        TickFixture.Need();
+        Assert.SkipUnless(NativeLibraryLocator.TryFind("eng_mujoco") is not null, "the simulator's library is not built here");
+        string ring = TickFixture.NewPath();
+        await using var server = await PipeServerFixture.StartAsync(policy: Drifting());
+        using var program = new ProgramProcess("tick", "--server", $"unix:{server.Path}", "--ring", ring, "--rate", "20", "--hold", "2", "--ramp", "2", "--episodes", "2");
+        string all = "";
+        while (await program.ReadLineAsync() is { } line) all += line + "\n";
+        var (status, error) = await program.EndAsync();
+        Assert.True(status == 0, error);
+        foreach (string said in new[] { "episode 0: ", "episode 1: " }) Assert.Contains(said, error, StringComparison.Ordinal);
+        Assert.Contains("episodes reached their goal", all, StringComparison.Ordinal);
+        Assert.Contains("Stopped (Asked)", all, StringComparison.Ordinal);
+        foreach (string fault in new[] { "refused", "lost", "beyond", "workspace" }) Assert.DoesNotContain(fault, all + error, StringComparison.Ordinal);
+        // One chunk an action and one at least for every step of two episodes that nobody ends before their time.
+        Assert.True(server.Server.Metrics.Requests >= 20, all);
+    }
+
     // Ten seconds of slow motion in one chunk, for the simulator's arm.
     private static ScriptedPolicy Drifting() => new(
         BuiltInPolicies.DefaultContract with
