@@ -133,15 +133,17 @@ static int32_t futex(uint32_t* word, int operation, uint32_t value, const timesp
 
 void wake(uint32_t* word) { futex(word, FUTEX_WAKE, INT_MAX, nullptr); }
 
-// Waits out a write in progress; a writer that died inside leaves its record unreadable until somebody writes it anew.
+// Waits out a write in progress, whose writer may have been put off its core; one that died inside leaves its record unreadable until it is written anew.
 template <typename T>
 static int32_t read_guarded(const Guarded<T>* from, T* to) {
-    for (int attempt = 0; attempt < 1000; attempt++) {
+    constexpr int kSpins = 100, kNaps = 200;
+    for (int attempt = 0; attempt < kSpins + kNaps; attempt++) {
         uint64_t guard = load(&from->guard);
         if (guard % 2 == 0) {
             copy_in(to, &from->value, sizeof(T));
             if (unchanged(&from->guard, guard)) return ENG_RT_OK;
         }
+        if (attempt >= kSpins) usleep(1000);
     }
     return fail(ENG_RT_EAGAIN, "the record is in the middle of a write");
 }

@@ -80,20 +80,22 @@ public sealed partial class TickVerb : Verb
             var work = robot is null
                 ? Task.Delay(Timeout.Infinite, end.Token)
                 : Task.Run(() => Drive(robot, path, arguments.GetValue(_task)!, arguments.GetValue(_seed), episodes, end.Token), CancellationToken.None);
-            while (!work.IsCompleted && process.IsAlive)
+            while (!work.IsCompleted && process.IsAlive && !end.IsCancellationRequested)
             {
-                await Task.WhenAny(work, Task.Delay(s_report, CancellationToken.None));
-                if (!context.Quiet && !work.IsCompleted) context.Out.WriteLine(Line(reader.ReadStatus()));
+                await Task.WhenAny(work, Task.Delay(s_report, end.Token));
+                if (!context.Quiet && !work.IsCompleted && !end.IsCancellationRequested) context.Out.WriteLine(Line(reader.ReadStatus()));
             }
 
             if (work.IsFaulted) await work;
-            bool ended = process.IsAlive;
+            // The arm is stopped before anything waits for the server.
+            bool byItself = !process.IsAlive;
             int status = await process.EndAsync();
+            await Task.WhenAny(work);
             var final = reader.ReadStatus();
             if (robot is not null) context.Out.WriteLine($"{robot.Successes} episodes reached their goal");
             context.Out.WriteLine(Line(final));
             context.Out.WriteLine($"{LatenessHistogram.Summary(final)}\n{LatenessHistogram.Text(final)}");
-            if (!ended) throw new InvalidOperationException($"{TickProcess.Program} (process {final.ProcessId}) ended by itself with status {status}.");
+            if (byItself) throw new InvalidOperationException($"{TickProcess.Program} (process {final.ProcessId}) ended by itself with status {status}.");
             return status;
         }
         finally
