@@ -1,8 +1,8 @@
+using System.Diagnostics;
 using System.Globalization;
 using Engine.Kernels.Ops.Philox;
 using Engine.Kernels.Threading;
 using Engine.Runtime.WorldModel;
-using System.Diagnostics;
 
 namespace Engine.Host.Benchmarks;
 
