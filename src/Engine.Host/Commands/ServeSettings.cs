@@ -92,6 +92,12 @@ public sealed class ServeSettings
     /// <summary>Parts of the action by GR00T's names; the contract's names where this is not set.</summary>
     public string? GrootAction { get; set; }
 
+    /// <summary>Folder to record every episode in; none where this is not set.</summary>
+    public string? Record { get; set; }
+
+    /// <summary>Policies that a client may switch to: a YAML file that maps names to folders; none where this is not set.</summary>
+    public string? Catalogue { get; set; }
+
     /// <summary>The server's options.</summary>
     /// <exception cref="UsageException">The address is none, or only one of certificate and key is given, or shared memory without a socket's path.</exception>
     public ServeOptions ToOptions(Action<string>? log)

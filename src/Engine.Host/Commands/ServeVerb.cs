@@ -1,6 +1,8 @@
 using System.CommandLine;
 using Engine.Host.Configuration;
 using Engine.Host.Serving;
+using Engine.Host.Serving.Recording;
+using Engine.Runtime.Contract;
 using Engine.Runtime.Onnx;
 
 namespace Engine.Host.Commands;
@@ -8,10 +10,15 @@ namespace Engine.Host.Commands;
 /// <summary>Serves one policy over the protocols of openpi, OpenVLA, LeRobot and GR00T and over local pipes until it is stopped.</summary>
 public sealed class ServeVerb : Verb
 {
-    private readonly Option<string?> _policy = new("--policy", "-p") { Description = "Folder of an exported policy, a run's folder, or echo or zero (no model).", HelpName = "folder" };
-    private readonly Option<string?> _address = new("--address") { Description = "Address to listen on; any but loopback needs a token or --insecure.", HelpName = "ip" };
+    private readonly Option<string?> _policy = new("--policy", "-p") { Description = "Folder of an exported policy, a run's folder, echo or zero (no model), or replay:FOLDER (a recording's answers).", HelpName = "folder" };
+    private readonly Option<string?> _address = new("--address", "--host") { Description = "Address to listen on; any but loopback needs a token or --insecure.", HelpName = "ip" };
     private readonly Option<int?> _port = new("--port") { Description = "Port; 0 takes a free one. 8000 unless configured.", HelpName = "number" };
     private readonly Option<ulong?> _seed = new("--seed") { Description = "Seed of the sampling.", HelpName = "number" };
+    private readonly Option<string?> _token = new("--token") { Description = "Token that clients must send; ENGINE_TOKEN keeps it out of the process list.", HelpName = "text" };
+    private readonly Option<string?> _certificate = new("--tls-cert") { Description = "PEM file with the certificate, for TLS.", HelpName = "file.pem" };
+    private readonly Option<string?> _key = new("--tls-key") { Description = "PEM file with the certificate's key.", HelpName = "file.pem" };
+    private readonly Option<string?> _record = new("--record") { Description = "Record every episode in a folder that train --data, data show and replay read.", HelpName = "folder" };
+    private readonly Option<string?> _catalogue = new("--catalogue") { Description = "YAML file of names and policies' folders that INT-ACT's clients may switch to.", HelpName = "file.yaml" };
     private readonly Option<bool> _insecure = new("--insecure") { Description = "Serve beyond this machine without a token." };
     private readonly Option<bool> _openVla = new("--openvla-compat") { Description = "Answer failures of POST /act as OpenVLA's own server does." };
     private readonly Option<string?> _unix = new("--unix") { Description = "Listen on a Unix-domain socket too, for pipe clients.", HelpName = "path" };
@@ -31,6 +38,7 @@ public sealed class ServeVerb : Verb
     [
         "serve --policy runs/quickstart/policies/online",
         "serve --policy echo --port 0",
+        "serve --policy runs/quickstart/policies/online --record recordings/monday",
         "serve --policy echo --unix /tmp/engine.sock --shared-memory",
         "serve --policy echo --grpc-port 8080 --zmq-port 5555",
         "serve --policy runs/quickstart/policies/bc --address 0.0.0.0 token=secret max_batch=8",
@@ -39,7 +47,7 @@ public sealed class ServeVerb : Verb
     public override void Configure(Command command)
     {
         command.Add(_settings);
-        foreach (Option option in new Option[] { _policy, _address, _port, _seed, _insecure, _openVla, _unix, _pipePort, _sharedMemory, _grpcPort, _zmqPort, _allowKill, _config }) command.Add(option);
+        foreach (Option option in new Option[] { _policy, _address, _port, _seed, _token, _certificate, _key, _record, _catalogue, _insecure, _openVla, _unix, _pipePort, _sharedMemory, _grpcPort, _zmqPort, _allowKill, _config }) command.Add(option);
     }
 
     public override async Task<int> RunAsync(ParseResult arguments, VerbContext context, CancellationToken cancellation)
@@ -49,6 +57,11 @@ public sealed class ServeVerb : Verb
         settings.Address = arguments.GetValue(_address) ?? settings.Address;
         settings.Port = arguments.GetValue(_port) ?? settings.Port;
         settings.Seed = arguments.GetValue(_seed) ?? settings.Seed;
+        settings.Token = arguments.GetValue(_token) ?? settings.Token;
+        settings.Certificate = arguments.GetValue(_certificate) ?? settings.Certificate;
+        settings.CertificateKey = arguments.GetValue(_key) ?? settings.CertificateKey;
+        settings.Record = arguments.GetValue(_record) ?? settings.Record;
+        settings.Catalogue = arguments.GetValue(_catalogue) ?? settings.Catalogue;
         settings.Insecure |= arguments.GetValue(_insecure);
         settings.OpenvlaCompatibility |= arguments.GetValue(_openVla);
         settings.Unix = arguments.GetValue(_unix) ?? settings.Unix;
@@ -66,8 +79,13 @@ public sealed class ServeVerb : Verb
 
         if (settings.ZmqPort is < 0 or > 65535) throw new UsageException($"--zmq-port is {settings.ZmqPort}; expected 0 … 65535");
 
-        var options = settings.ToOptions(context.Progress.Note);
-        using var policy = PolicyLocation.Load(settings.Policy, new OnnxSessionOptions { Threads = settings.Threads, AllowSpinning = settings.Spin });
+        var session = new OnnxSessionOptions { Threads = settings.Threads, AllowSpinning = settings.Spin };
+        var options = settings.ToOptions(context.Progress.Note) with
+        {
+            Recording = settings.Record is { } folder ? new RecordingOptions(Path.GetFullPath(folder), settings.Policy, PolicyLocation.Sha256(settings.Policy)) : null,
+            Catalogue = settings.Catalogue is { } file ? PolicyCatalogue.Read(file, session) : new Dictionary<string, Func<IPolicy>>(),
+        };
+        using var policy = PolicyLocation.Load(settings.Policy, session);
         return await PolicyServerProcess.RunAsync(policy, options, context.Out, cancellation);
     }
 }

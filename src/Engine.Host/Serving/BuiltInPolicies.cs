@@ -8,7 +8,7 @@ public static class BuiltInPolicies
     /// <summary>Names for <c>--policy</c>.</summary>
     public static IReadOnlyList<string> Names { get; } = ["echo", "zero"];
 
-    /// <summary>A contract like that of openpi's LIBERO policies: two cameras of 224×224, 8 state numbers, 10 actions of 7 numbers.</summary>
+    /// <summary>A contract like that of openpi's LIBERO policies: two cameras of 224×224, 8 state numbers, 50 actions of 7 numbers.</summary>
     public static PolicyContract DefaultContract { get; } = new()
     {
         Name = "built-in",
@@ -24,8 +24,8 @@ public static class BuiltInPolicies
             PoseHigh = [1, 1, 1, MathF.PI, MathF.PI, MathF.PI],
             ControlHz = 10,
         },
-        ActionHorizon = 10,
-        ReplanEvery = 5,
+        ActionHorizon = 50,
+        ReplanEvery = 10,
         Vocabulary = [],
     };
 

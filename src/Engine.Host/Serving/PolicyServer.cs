@@ -5,6 +5,7 @@ using Engine.Host.Serving.LeRobot;
 using Engine.Host.Serving.OpenPi;
 using Engine.Host.Serving.OpenVla;
 using Engine.Host.Serving.Pipes;
+using Engine.Host.Serving.Recording;
 using Engine.Runtime.Contract;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -38,12 +39,20 @@ public sealed class PolicyServer : IAsyncDisposable
     private PipeServer? _pipes;
     private GrootServer? _groot;
     private readonly LeRobotService _leRobot;
+    private readonly SemaphoreSlim _switching = new(1, 1);
+    private IPolicy? _opened;
     private volatile bool _draining;
 
     private PolicyServer(IPolicy policy, ServeOptions options)
     {
-        _options = options;
         _contract = policy.Contract;
+        if (options.Recording is { } recording)
+        {
+            var folder = RecordingFolder.Create(recording.Directory, new RecordingFolder.About(_contract, recording.Policy, recording.PolicySha256, options.Temperature, options.Seed));
+            options = options with { Recorder = new EpisodeRecorder(folder, options.Log) };
+        }
+
+        _options = options;
         _slots = new SessionSlots(options.MaxSessions);
         _queue = new InferenceQueue(policy, options.MaxBatch, Metrics);
         _metadata = OpenPiMetadata.ToBytes(_contract);
@@ -111,6 +120,38 @@ public sealed class PolicyServer : IAsyncDisposable
         return _queue.SwapAsync(next);
     }
 
+    /// <summary>Switches to a policy of the catalogue, beside requests in progress; where it cannot be loaded, the old one stays.</summary>
+    /// <exception cref="ObservationException">The catalogue has no such name, or the policy does not load or fit.</exception>
+    internal async Task SwitchAsync(string name)
+    {
+        if (!_options.Catalogue.TryGetValue(name, out var open))
+        {
+            throw new ObservationException(_options.Catalogue.Count == 0
+                ? "this server has no catalogue of models to switch to (serve --catalogue)"
+                : $"the catalogue has no such name; there are {string.Join(", ", _options.Catalogue.Keys.Order(StringComparer.Ordinal))}");
+        }
+
+        await _switching.WaitAsync().ConfigureAwait(false);
+        IPolicy? next = null;
+        try
+        {
+            next = await Task.Run(open).ConfigureAwait(false);
+            await SwapAsync(next).ConfigureAwait(false);
+            _opened?.Dispose();
+            _opened = next;
+            _options.Log?.Invoke($"switched to '{name}' of the catalogue");
+        }
+        catch (Exception error) when (error is not OperationCanceledException)
+        {
+            if (!ReferenceEquals(next, _opened)) next?.Dispose();
+            throw new ObservationException($"'{name}' cannot be switched to, the old policy stays: {error.Message}");
+        }
+        finally
+        {
+            _switching.Release();
+        }
+    }
+
     /// <summary>Refuses new clients, lets requests in progress finish and their replies leave, closes. At most <see cref="ServeOptions.DrainTimeout"/>.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -127,8 +168,19 @@ public sealed class PolicyServer : IAsyncDisposable
             await groot.DisposeAsync().ConfigureAwait(false);
         }
 
-        if (_application is not { } application) return;
-        _application = null;
+        if (_application is { } application)
+        {
+            _application = null;
+            await EndAsync(application).ConfigureAwait(false);
+        }
+
+        if (_options.Recorder is { } recorder) await recorder.DisposeAsync().ConfigureAwait(false);
+        _opened?.Dispose();
+        _opened = null;
+    }
+
+    private async Task EndAsync(WebApplication application)
+    {
         using var limit = new CancellationTokenSource(_options.DrainTimeout);
         try
         {
@@ -179,8 +231,11 @@ public sealed class PolicyServer : IAsyncDisposable
     }
 
     /// <summary>A policy that cannot run is found here, and its first request is not the slow one.</summary>
-    private static void Warm(IPolicy policy) => policy.Act(
-        ObservationReader.NewBatch(policy.Contract, 1), new float[policy.Contract.ActionHorizon * policy.Contract.ActionNames.Length]);
+    private static void Warm(IPolicy policy)
+    {
+        policy.Act(ObservationReader.NewBatch(policy.Contract, 1), new float[policy.Contract.ActionHorizon * policy.Contract.ActionNames.Length]);
+        (policy as ReplayPolicy)?.Rewind();
+    }
 
     private static string Host(IPAddress address)
     {
@@ -287,7 +342,7 @@ public sealed class PolicyServer : IAsyncDisposable
         try
         {
             using var socket = await context.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
-            using var connection = new OpenPiConnection(socket, _contract, _options, _queue, Metrics, Metrics.SessionOpened());
+            using var connection = new OpenPiConnection(socket, _contract, _options, _queue, Metrics, Metrics.SessionOpened(), SwitchAsync);
             var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _connections[connection] = ended.Task;
             try

@@ -1,4 +1,5 @@
 using Engine.Host.Serving.MsgPack;
+using Engine.Host.Serving.Recording;
 using Engine.Kernels.Ops.Philox;
 using Engine.Runtime.Contract;
 
@@ -15,6 +16,7 @@ public sealed class PolicySession
     private readonly InferenceQueue _queue;
     private readonly ObservationReader _reader;
     private readonly uint _number;
+    private readonly SessionRecording? _recording;
     private uint _episode;
     private uint _step;
 
@@ -26,14 +28,16 @@ public sealed class PolicySession
         _number = (uint)number;
         _reader = new ObservationReader(contract, options);
         Request = new InferenceRequest(contract, _reader.Batch);
+        _recording = options.Recorder?.Open();
     }
 
     /// <summary>The session's request, with the actions of the last inference.</summary>
     public InferenceRequest Request { get; }
 
-    /// <summary>Begins a new episode: what the session remembers is forgotten.</summary>
-    public void Reset()
+    /// <summary>Begins a new episode: what the session remembers is forgotten. A client may say whether the last one succeeded.</summary>
+    public void Reset(bool? success = null)
     {
+        _recording?.End(success);
         _episode++;
         _step = 0;
     }
@@ -45,9 +49,11 @@ public sealed class PolicySession
         _reader.Read(observation);
         Request.Temperature = Temperature(observation);
         if (Request.Temperature > 0) Uniforms(observation);
-        _step++;
-        return _queue.RunAsync(Request);
+        return RunAsync();
     }
+
+    /// <summary>Ends what is recorded of the session; nothing comes after.</summary>
+    public void Close() => _recording?.End(null);
 
     /// <summary>Infers the actions of the observation that stands in <see cref="Request"/> already; at the server's temperature where none is given.</summary>
     /// <exception cref="ObservationException">A number of the state or the temperature is none, or the actions are not finite.</exception>
@@ -62,8 +68,20 @@ public sealed class PolicySession
         if (temperature is not (null or (>= 0 and <= 1000))) throw new ObservationException("the temperature must be 0 (greedy) to 1000");
         Request.Temperature = temperature ?? _options.Temperature;
         if (Request.Temperature > 0) Draw();
+        return RunAsync();
+    }
+
+    private Task RunAsync()
+    {
         _step++;
-        return _queue.RunAsync(Request);
+        var inference = _queue.RunAsync(Request);
+        return _recording is null ? inference : RecordAsync(inference);
+    }
+
+    private async Task RecordAsync(Task inference)
+    {
+        await inference.ConfigureAwait(false);
+        _recording!.Add(Request);
     }
 
     private float Temperature(MsgPackMap observation)
@@ -94,6 +112,7 @@ public sealed class PolicySession
             if (!(number is > 0 and < 1)) throw new ObservationException($"'uniforms' holds {number}; expected numbers strictly between 0 and 1");
         }
     }
+
     private void Draw() =>
         Philox.FillUniform(Request.Uniforms, new PhiloxKey(_options.Seed, PhiloxStream.ActionSampling, _number, _episode, _step));
 }

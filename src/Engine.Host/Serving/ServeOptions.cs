@@ -1,5 +1,7 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
+using Engine.Host.Serving.Recording;
+using Engine.Runtime.Contract;
 
 namespace Engine.Host.Serving;
 
@@ -77,6 +79,15 @@ public sealed record ServeOptions
 
     /// <summary>Parts of the action by GR00T's names; the contract's names when null.</summary>
     public string? GrootAction { get; init; }
+
+    /// <summary>Where episodes are recorded; nowhere when null.</summary>
+    public RecordingOptions? Recording { get; init; }
+
+    /// <summary>Policies that INT-ACT's clients may switch to, by name; the server disposes of those that it has opened.</summary>
+    public IReadOnlyDictionary<string, Func<IPolicy>> Catalogue { get; init; } = new Dictionary<string, Func<IPolicy>>();
+
+    /// <summary>The server's recorder.</summary>
+    internal EpisodeRecorder? Recorder { get; init; }
 
     /// <summary>Where failures are noted, one line each; nowhere when null.</summary>
     public Action<string>? Log { get; init; }

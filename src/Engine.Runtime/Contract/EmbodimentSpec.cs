@@ -40,6 +40,17 @@ public sealed record EmbodimentSpec
         for (int i = 0; i < 3; i++) scaled[i] = 2 * (command[i] - PoseLow[i]) / (PoseHigh[i] - PoseLow[i]) - 1;
     }
 
+    /// <summary>The commanded pose [7] that a state [8] belongs to: the inverse of <see cref="ToState"/>.</summary>
+    public static void ToCommand(ReadOnlySpan<float> state, Span<float> command)
+    {
+        var (w, x, y, z) = (state[3], state[4], state[5], state[6]);
+        state[..3].CopyTo(command);
+        command[3] = MathF.Atan2(2 * (w * x + y * z), 1 - 2 * (x * x + y * y));
+        command[4] = MathF.Asin(Math.Clamp(2 * (w * y - z * x), -1, 1));
+        command[5] = MathF.Atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z));
+        command[6] = state[7] > 0.5f ? 1 : 0;
+    }
+
     /// <summary>The state vector [8] that belongs to a commanded pose [7]: x, y, z (m), quaternion w, x, y, z (static roll-pitch-yaw), gripper command.</summary>
     public static void ToState(ReadOnlySpan<float> command, Span<float> state)
     {

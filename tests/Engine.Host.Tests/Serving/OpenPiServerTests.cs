@@ -47,7 +47,7 @@ public sealed class OpenPiServerTests
         Assert.Equal(["actions", "policy_timing", "server_timing"], reply.Select(e => e.Key));
         var actions = Assert.IsType<NumpyArray>(reply["actions"]);
         Assert.Equal(NumpyDtype.Float32, actions.Dtype);
-        Assert.Equal([10, 7], actions.Shape);
+        Assert.Equal([50, 7], actions.Shape);
         var sent = (MsgPackMap)MsgPackReader.Read(File.ReadAllBytes(GoldenMessages.Path("obs_libero.msgpack")))!;
         Assert.Equal(((NumpyArray)sent["observation/state"]!).ToSingles()[..7], actions.ToSingles()[..7]);
     }

@@ -72,9 +72,18 @@ public sealed class OpenPiClient : IAsyncDisposable
             values, width == 0 ? 0 : values.Length / width, width, Timing(map, "policy_timing"), Timing(map, "server_timing"), Times.Since(started), map);
     }
 
-    /// <summary>Tells the server that a new episode begins.</summary>
+    /// <summary>Tells the server that a new episode begins, and, where it is known, whether the last one succeeded.</summary>
     /// <exception cref="OpenPiServerException">The server does not know how.</exception>
-    public Task ResetAsync(CancellationToken cancellationToken = default) => RequestAsync(new MsgPackMap { ["reset"] = true }, cancellationToken);
+    public Task ResetAsync(bool? success = null, CancellationToken cancellationToken = default)
+    {
+        var request = new MsgPackMap { ["reset"] = true };
+        if (success is { } known) request["success"] = known;
+        return RequestAsync(request, cancellationToken);
+    }
+
+    /// <summary>Asks the server for another policy of its catalogue, as INT-ACT's clients do.</summary>
+    /// <exception cref="OpenPiServerException">The catalogue has no such name, or the policy does not fit; the server closes the connection then.</exception>
+    public Task SwitchAsync(string name, CancellationToken cancellationToken = default) => RequestAsync(new MsgPackMap { ["new_model_path"] = name }, cancellationToken);
 
     /// <summary>Says goodbye.</summary>
     public async ValueTask DisposeAsync()

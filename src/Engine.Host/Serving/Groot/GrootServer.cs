@@ -189,6 +189,7 @@ internal sealed class GrootServer : IAsyncDisposable
 
         public void Dispose()
         {
+            session.Close();
             _connection.Dispose();
             socket.Dispose();
         }

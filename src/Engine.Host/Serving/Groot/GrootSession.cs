@@ -13,6 +13,9 @@ internal sealed class GrootSession(PolicyContract contract, ServeOptions options
     /// <summary>Whether the client has shown the token, where there is one.</summary>
     internal bool Admitted { get; private set; } = !token.Required;
 
+    /// <summary>Ends what is recorded of the session.</summary>
+    internal void Close() => session.Close();
+
     /// <summary>Answers one request; never throws for what a client sent.</summary>
     internal async Task<byte[]> AnswerAsync(ReadOnlyMemory<byte> message)
     {

@@ -36,6 +36,7 @@ internal sealed class LeRobotService(PolicyContract contract, ServeOptions optio
                 client.Ended = true;
                 if (client.Session is not null)
                 {
+                    client.Session.Close();
                     slots.Leave();
                     metrics.SessionClosed();
                 }

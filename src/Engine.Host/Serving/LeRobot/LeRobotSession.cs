@@ -38,6 +38,9 @@ internal sealed class LeRobotSession(PolicyContract contract, PolicySession sess
         }
     }
 
+    /// <summary>Ends what is recorded of the session, once no call is in progress.</summary>
+    internal void Close() => session.Close();
+
     /// <summary>Takes a client's instructions.</summary>
     /// <exception cref="GrpcException">They are malformed, or name another policy than the served one.</exception>
     internal void Instruct(ReadOnlyMemory<byte> pickle)

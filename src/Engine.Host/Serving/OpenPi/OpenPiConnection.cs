@@ -22,13 +22,15 @@ internal sealed class OpenPiConnection : IDisposable
     private readonly ServingMetrics _metrics;
     private readonly PolicySession _session;
     private readonly MessageBuffer _buffer;
+    private readonly Func<string, Task> _switchTo;
     private readonly MsgPackWriter _writer = new();
     private readonly SemaphoreSlim _turn = new(1, 1);
     private bool _ending;
     private TimeSpan? _previousTotal;
 
-    internal OpenPiConnection(WebSocket socket, PolicyContract contract, ServeOptions options, InferenceQueue queue, ServingMetrics metrics, long number)
+    internal OpenPiConnection(WebSocket socket, PolicyContract contract, ServeOptions options, InferenceQueue queue, ServingMetrics metrics, long number, Func<string, Task> switchTo)
     {
+        _switchTo = switchTo;
         _socket = socket;
         _contract = contract;
         _options = options;
@@ -79,7 +81,11 @@ internal sealed class OpenPiConnection : IDisposable
 
     internal void Abort() => _socket.Abort();
 
-    public void Dispose() => _buffer.Dispose();
+    public void Dispose()
+    {
+        _session.Close();
+        _buffer.Dispose();
+    }
 
     private async Task<bool> ServeOneAsync()
     {
@@ -135,14 +141,19 @@ internal sealed class OpenPiConnection : IDisposable
             _writer.Clear();
             if (observation.TryGet("reset", out bool reset) && reset)
             {
-                _session.Reset();
-                _writer.MapHeader(1);
-                _writer.Text("status");
-                _writer.Text("reset");
+                _session.Reset(observation.TryGet("success", out bool success) ? success : null);
+                WriteStatus("reset");
                 return null;
             }
 
-            if (observation.ContainsKey("new_model_path")) return "this server has no catalogue of models to switch to";
+            if (observation.ContainsKey("new_model_path"))
+            {
+                if (!observation.TryGet("new_model_path", out string? model)) return "'new_model_path' must be a name of the server's catalogue";
+                await _switchTo(model!).ConfigureAwait(false);
+                WriteStatus("model switched");
+                return null;
+            }
+
             await _session.InferAsync(observation).ConfigureAwait(false);
             WriteReply(bare: observation.ContainsKey("task") && !observation.ContainsKey("prompt"), received);
             return null;
@@ -156,6 +167,13 @@ internal sealed class OpenPiConnection : IDisposable
             _options.Log?.Invoke($"the policy failed: {error}");
             return $"the policy failed: {error.Message}";
         }
+    }
+
+    private void WriteStatus(string status)
+    {
+        _writer.MapHeader(1);
+        _writer.Text("status");
+        _writer.Text(status);
     }
 
     private void WriteReply(bool bare, long received)

@@ -136,6 +136,7 @@ internal sealed class PipeConnection : IDisposable
 
     public void Dispose()
     {
+        _session.Close();
         _stream.Dispose();
         _socket.Dispose();
     }

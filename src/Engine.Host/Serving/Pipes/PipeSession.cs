@@ -63,6 +63,8 @@ internal sealed class PipeSession
 
     internal void Reset() => _session.Reset();
 
+    internal void Close() => _session.Close();
+
     /// <summary>Copies an observation record out of the client's reach and checks its form; gives the temperature.</summary>
     internal float? Read(in PipeHeader header, in ReadOnlySequence<byte> record)
     {
