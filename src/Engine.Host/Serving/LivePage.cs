@@ -1,10 +1,13 @@
 namespace Engine.Host.Serving;
 
-/// <summary>The page of <c>GET /</c>: sessions, requests and latencies, read from <c>/metrics</c> every second. Self-contained.</summary>
+/// <summary>
+/// The page of <c>GET /</c>: requests and latencies from <c>/metrics</c>, sessions with their last frames and actions from <c>/live</c> and
+/// <c>/frame</c>, every second. Self-contained.
+/// </summary>
 internal static class LivePage
 {
     /// <summary>What the browser may load for it: nothing from elsewhere.</summary>
-    internal const string SecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'";
+    internal const string SecurityPolicy = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'";
 
     internal const string Html = """
         <!doctype html>
@@ -18,9 +21,15 @@ internal static class LivePage
           .bar { background: #4a7; height: .9rem; min-width: 1px; }
           .numbers span { display: inline-block; margin-right: 2rem; } b { font-size: 1.4rem; }
           #state { color: #a33; }
+          .session { border-top: 1px solid #ddd; padding: .5rem 0; }
+          .session img { height: 8rem; margin-right: .5rem; image-rendering: pixelated; vertical-align: top; }
+          .curve { display: inline-block; width: 12rem; overflow: hidden; white-space: nowrap; margin: .25rem .75rem .25rem 0; font-size: .8rem; color: #666; }
+          .curve svg { display: block; width: 12rem; height: 3rem; background: #f6f6f4; }
+          .curve polyline { fill: none; stroke: #27c; stroke-width: 1.5; vector-effect: non-scaling-stroke; }
         </style>
         <h1>Policy server</h1>
         <p class="numbers" id="numbers"></p>
+        <div id="sessions"></div>
         <h2>Time to answer</h2>
         <table id="request"></table>
         <h2>Time in the policy</h2>
@@ -65,6 +74,38 @@ internal static class LivePage
               return row;
             }));
           }
+          function curve(name, values) {
+            const box = document.createElement("div");
+            box.className = "curve";
+            const low = Math.min(...values), high = Math.max(...values), span = high - low, flat = span < 1e-4;
+            const space = "http://www.w3.org/2000/svg";
+            const svg = document.createElementNS(space, "svg");
+            svg.setAttribute("viewBox", "0 0 127 40");
+            svg.setAttribute("preserveAspectRatio", "none");
+            const line = document.createElementNS(space, "polyline");
+            line.setAttribute("points", values.map((v, i) => i + "," + (flat ? 20 : 37 - 34 * (v - low) / span)).join(" "));
+            svg.append(line);
+            const range = flat ? low.toFixed(3) : low.toPrecision(3) + " … " + high.toPrecision(3);
+            box.append(name + "  " + range, svg);
+            return box;
+          }
+          function sessions(live) {
+            at("sessions").replaceChildren(...live.sessions.slice(0, 16).map(session => {
+              const box = document.createElement("div");
+              box.className = "session";
+              const title = document.createElement("p");
+              title.textContent = "session " + session.number + ": " + session.instruction + " (" + session.requests + " requests, the last "
+                + (session.idle_ms < 1500 ? "just now" : Math.round(session.idle_ms / 1000) + " s ago") + ")";
+              const frames = live.cameras.map(camera => {
+                const image = document.createElement("img");
+                image.alt = image.title = camera;
+                image.src = "/frame?session=" + session.number + "&camera=" + encodeURIComponent(camera) + "&n=" + session.requests;
+                return image;
+              });
+              box.append(title, ...frames, document.createElement("br"), ...session.curves.map((values, i) => curve(live.actions[i], values)));
+              return box;
+            }));
+          }
           async function update() {
             try {
               const response = await fetch("/metrics", { cache: "no-store" });
@@ -82,6 +123,7 @@ internal static class LivePage
                 span.append(bold, " " + name);
                 return span;
               }));
+              sessions(await (await fetch("/live", { cache: "no-store" })).json());
               show(at("request"), values, "engine_request_seconds");
               show(at("inference"), values, "engine_inference_seconds");
               at("state").textContent = "";

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using Engine.Host.Serving.Groot;
 using Engine.Host.Serving.LeRobot;
@@ -40,6 +41,7 @@ public sealed class PolicyServer : IAsyncDisposable
     private GrootServer? _groot;
     private readonly LeRobotService _leRobot;
     private readonly SemaphoreSlim _switching = new(1, 1);
+    private readonly LiveSessions _live;
     private IPolicy? _opened;
     private volatile bool _draining;
 
@@ -51,6 +53,9 @@ public sealed class PolicyServer : IAsyncDisposable
             var folder = RecordingFolder.Create(recording.Directory, new RecordingFolder.About(_contract, recording.Policy, recording.PolicySha256, options.Temperature, options.Seed));
             options = options with { Recorder = new EpisodeRecorder(folder, options.Log) };
         }
+
+        _live = new LiveSessions(_contract);
+        options = options with { Live = _live };
 
         _options = options;
         _slots = new SessionSlots(options.MaxSessions);
@@ -303,10 +308,12 @@ public sealed class PolicyServer : IAsyncDisposable
                 ? TextAsync(context, StatusCodes.Status503ServiceUnavailable, "shutting down\n")
                 : TextAsync(context, StatusCodes.Status200OK, "ready\n"),
             ("GET", "/") => PageAsync(context),
+            ("GET", "/live") => LiveAsync(context),
+            ("GET", "/frame") => FrameAsync(context),
             ("GET", "/metrics") => TextAsync(context, StatusCodes.Status200OK, Metrics.ToPrometheus()),
             ("POST", "/act") => ActAsync(context),
             (_, "/act") => TextAsync(context, StatusCodes.Status405MethodNotAllowed, "use POST\n"),
-            _ => TextAsync(context, StatusCodes.Status404NotFound, "here are a WebSocket, POST /act, GET /, /healthz, /readyz and /metrics\n"),
+            _ => TextAsync(context, StatusCodes.Status404NotFound, "here are a WebSocket, POST /act, GET /, /live, /frame, /healthz, /readyz and /metrics\n"),
         };
     }
 
@@ -379,6 +386,26 @@ public sealed class PolicyServer : IAsyncDisposable
         context.Response.ContentType = "text/html; charset=utf-8";
         context.Response.Headers.ContentSecurityPolicy = LivePage.SecurityPolicy;
         return context.Response.WriteAsync(LivePage.Html);
+    }
+
+    private async Task LiveAsync(HttpContext context)
+    {
+        context.Response.ContentType = "application/json";
+        await context.Response.Body.WriteAsync(_live.ToJson()).ConfigureAwait(false);
+    }
+
+    private async Task FrameAsync(HttpContext context)
+    {
+        if (!long.TryParse(context.Request.Query["session"], NumberStyles.None, CultureInfo.InvariantCulture, out long number)
+            || _live.Frame(number, context.Request.Query["camera"].ToString()) is not { } png)
+        {
+            await TextAsync(context, StatusCodes.Status404NotFound, "no such session or camera\n").ConfigureAwait(false);
+            return;
+        }
+
+        context.Response.ContentType = "image/png";
+        context.Response.Headers.CacheControl = "no-store";
+        await context.Response.Body.WriteAsync(png).ConfigureAwait(false);
     }
 
     private static Task TextAsync(HttpContext context, int status, string text)

@@ -17,6 +17,7 @@ public sealed class PolicySession
     private readonly ObservationReader _reader;
     private readonly uint _number;
     private readonly SessionRecording? _recording;
+    private readonly LiveTrace? _trace;
     private uint _episode;
     private uint _step;
 
@@ -29,6 +30,7 @@ public sealed class PolicySession
         _reader = new ObservationReader(contract, options);
         Request = new InferenceRequest(contract, _reader.Batch);
         _recording = options.Recorder?.Open();
+        _trace = options.Live?.Open(number, Request);
     }
 
     /// <summary>The session's request, with the actions of the last inference.</summary>
@@ -52,8 +54,12 @@ public sealed class PolicySession
         return RunAsync();
     }
 
-    /// <summary>Ends what is recorded of the session; nothing comes after.</summary>
-    public void Close() => _recording?.End(null);
+    /// <summary>Ends what is recorded and shown of the session; nothing comes after.</summary>
+    public void Close()
+    {
+        _recording?.End(null);
+        _options.Live?.Close(_number);
+    }
 
     /// <summary>Infers the actions of the observation that stands in <see cref="Request"/> already; at the server's temperature where none is given.</summary>
     /// <exception cref="ObservationException">A number of the state or the temperature is none, or the actions are not finite.</exception>
@@ -75,13 +81,21 @@ public sealed class PolicySession
     {
         _step++;
         var inference = _queue.RunAsync(Request);
-        return _recording is null ? inference : RecordAsync(inference);
+        if (!inference.IsCompletedSuccessfully) return AnswerAsync(inference);
+        Answered();
+        return inference;
     }
 
-    private async Task RecordAsync(Task inference)
+    private async Task AnswerAsync(Task inference)
     {
         await inference.ConfigureAwait(false);
-        _recording!.Add(Request);
+        Answered();
+    }
+
+    private void Answered()
+    {
+        _trace?.Answered();
+        _recording?.Add(Request);
     }
 
     private float Temperature(MsgPackMap observation)

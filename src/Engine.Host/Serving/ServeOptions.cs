@@ -86,6 +86,9 @@ public sealed record ServeOptions
     /// <summary>Policies that INT-ACT's clients may switch to, by name; the server disposes of those that it has opened.</summary>
     public IReadOnlyDictionary<string, Func<IPolicy>> Catalogue { get; init; } = new Dictionary<string, Func<IPolicy>>();
 
+    /// <summary>What the live page shows.</summary>
+    internal LiveSessions? Live { get; init; }
+
     /// <summary>The server's recorder.</summary>
     internal EpisodeRecorder? Recorder { get; init; }
 

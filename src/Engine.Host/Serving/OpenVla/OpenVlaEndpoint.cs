@@ -29,7 +29,8 @@ internal static class OpenVlaEndpoint
             }
 
             if (body is not MsgPackMap observation) throw new ObservationException("expected an object with 'image' and 'instruction'");
-            var session = new PolicySession(contract, options, queue, number);
+            // Every request stands alone: there is no session to watch or to record.
+            var session = new PolicySession(contract, options with { Live = null, Recorder = null }, queue, number);
             await session.InferAsync(observation).ConfigureAwait(false);
 
             int width = contract.ActionNames.Length;
