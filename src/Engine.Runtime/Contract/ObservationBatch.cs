@@ -14,4 +14,10 @@ public sealed class ObservationBatch
 
     /// <summary>States float32 [B, S], flattened.</summary>
     public required float[] States { get; init; }
+
+    /// <summary>Which environment each observation comes from, length B, for policies that keep something of an episode; null where nobody says.</summary>
+    public int[]? Environments { get; init; }
+
+    /// <summary>Whether each is the first of its episode, length B; null where nobody says.</summary>
+    public bool[]? Begins { get; init; }
 }

@@ -108,6 +108,8 @@ public sealed class PolicyActor : IActor
             Instructions = [.. batch.Select(world.Instruction)],
             Images = images,
             States = states,
+            Environments = batch,
+            Begins = Array.ConvertAll(batch, environment => _running[environment].Steps == 0),
         };
     }
 

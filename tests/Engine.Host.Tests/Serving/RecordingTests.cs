@@ -114,6 +114,38 @@ public sealed class RecordingTests : IDisposable
         Assert.Contains("other cameras or another horizon", error.ToString(), StringComparison.Ordinal);
     }
 
+    /// <summary>Environments act in changing groups; each has a session, and an episode is one environment's.</summary>
+    [Fact]
+    public async Task Environments_that_act_in_changing_groups_are_not_mixed_up()
+    {
+        using var policy = BuiltInPolicies.Create("echo", Contract);
+        await using (var server = await PolicyServer.StartAsync(policy, Options with { Recording = new RecordingOptions(Folder, "echo", "") }))
+        {
+            using var served = await ServedPolicy.ConnectAsync(server.Uri, connections: 2);
+            int[] steps = [0, 0];
+            foreach (int[] group in new[] { [0, 1], [1], [1, 0], [0], new[] { 0, 1 } })
+            {
+                var fresh = ObservationReader.NewBatch(Contract, group.Length);
+                for (int i = 0; i < group.Length; i++) fresh.States[8 * i] = 100 * group[i] + steps[group[i]];
+                var batch = new ObservationBatch
+                {
+                    Count = group.Length,
+                    Instructions = [.. group.Select(_ => "reach the red cube")],
+                    Images = fresh.Images,
+                    States = fresh.States,
+                    Environments = group,
+                    Begins = Array.ConvertAll(group, environment => steps[environment] % 2 == 0),
+                };
+                served.Act(batch, new float[group.Length * 21]);
+                foreach (int environment in group) steps[environment]++;
+            }
+        }
+
+        var store = EpisodeStore.Open(Folder);
+        float[][] firsts = [.. Enumerable.Range(0, store.Count).Select(store.Read).Select(e => Enumerable.Range(0, e.Length + 1).Select(t => e.States[t, 0]).ToArray()).OrderBy(states => states[0])];
+        Assert.Equal([[0f, 1], [2f, 3], [100f, 101], [102f, 103]], firsts);
+    }
+
     [Fact]
     public void A_pose_and_its_state_belong_together()
     {

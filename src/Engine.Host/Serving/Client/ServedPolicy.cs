@@ -8,15 +8,18 @@ namespace Engine.Host.Serving.Client;
 
 /// <summary>
 /// A policy that runs in another process: every observation of a batch goes through a socket of openpi's protocol, so that whatever drives an
-/// <see cref="IPolicy"/> (an evaluation in the simulator, say) drives a server. Observation i goes over connection i mod n; the connections work at the same time.
+/// <see cref="IPolicy"/> (an evaluation in the simulator, say) drives a server. An environment's observations go over one connection, number mod n, whose session is told
+/// when an episode begins (where the server is one of ours); the connections work at the same time.
 /// </summary>
 public sealed class ServedPolicy : IPolicy
 {
     private readonly OpenPiClient[] _clients;
+    private readonly bool _resets;
 
     private ServedPolicy(OpenPiClient[] clients, PolicyContract contract)
     {
         _clients = clients;
+        _resets = clients[0].Metadata.ContainsKey(OpenPiMetadata.ContractKey);
         Contract = contract;
     }
 
@@ -60,13 +63,8 @@ public sealed class ServedPolicy : IPolicy
 
         float[] results = new float[actions.Length];
         float[] random = temperature > 0 ? uniforms.ToArray() : [];
-        var work = new Task[Math.Min(_clients.Length, observations.Count)];
-        for (int c = 0; c < work.Length; c++)
-        {
-            int first = c;
-            work[c] = Task.Run(() => AskAsync(first, observations, results, temperature, random));
-        }
-
+        var work = Enumerable.Range(0, observations.Count).GroupBy(i => (observations.Environments?[i] ?? i) % _clients.Length)
+            .Select(own => Task.Run(() => AskAsync(own.Key, [.. own], observations, results, temperature, random))).ToArray();
         Task.WhenAll(work).GetAwaiter().GetResult();
         results.CopyTo(actions);
     }
@@ -87,11 +85,12 @@ public sealed class ServedPolicy : IPolicy
         }
     }
 
-    private async Task AskAsync(int connection, ObservationBatch observations, float[] results, float temperature, float[] uniforms)
+    private async Task AskAsync(int connection, int[] own, ObservationBatch observations, float[] results, float temperature, float[] uniforms)
     {
         int chunk = results.Length / observations.Count, state = Contract.StateNames.Length;
-        for (int i = connection; i < observations.Count; i += _clients.Length)
+        foreach (int i in own)
         {
+            if (_resets && observations.Begins?[i] == true) await _clients[connection].ResetAsync().ConfigureAwait(false);
             var map = new MsgPackMap { ["prompt"] = observations.Instructions[i] };
             foreach (var camera in Contract.Cameras)
             {
