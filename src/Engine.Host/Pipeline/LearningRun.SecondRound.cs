@@ -6,12 +6,16 @@ public sealed partial class LearningRun
 
     /// <summary>
     /// PPO after one round of own rollouts: the policy that PPO gave acts for real, world model (from its weights on), reward and classifier
-    /// are trained again with what it met, the gate is asked again, and PPO goes on from it in the new dream.
+    /// are trained again with what it met, the gate is asked again, and PPO goes on from it in the new dream. Where PPO gave nothing that was
+    /// better for real, the last policy that it tried acts: the one that the dream was most wrong about.
     /// </summary>
     public OnlineResult TrainOnlineAgain()
     {
         string[] rollouts = ["rollouts", "rollouts" + Again];
-        CollectRollouts(rollouts[1], "online", _seeds.SecondRollouts, ["online"]);
+        var first = TrainOnline();
+        var tried = first.Iterations.LastOrDefault(iteration => iteration.RealSuccess is not null);
+        string actor = first.KeptIteration > 0 || tried is null ? "online" : $"online-{tried.Iteration - _settings.Online.CriticWarmup + 1}";
+        CollectRollouts(rollouts[1], actor, _seeds.SecondRollouts, ["online"]);
         TrainWorldModel(Again, rollouts, _settings.WorldModel.Continued(_settings.Experiment.SecondRoundSteps, _settings.WorldModel.LearningRate / 2), ["world-model", rollouts[1]]);
         TrainReward(Again, rollouts);
         Gate(Again, "online");
