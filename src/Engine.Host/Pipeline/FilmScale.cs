@@ -62,30 +62,15 @@ public sealed record FilmScale(float[] Divisors, float[] StepLimits, double Cont
             for (int i = 0; i < 8; i++) states[t, i] = state[i];
         }
 
-        return Copy(film, film.Images, actions, commands, states);
+        return film with { Actions = actions, Commands = commands, States = states, Progress = [] };
     }
 
     /// <summary>The frames <paramref name="first"/> to <paramref name="first"/> + <paramref name="steps"/> of a film.</summary>
     public static Episode Part(Episode film, CameraSpec camera, int first, int steps)
     {
         var images = new Dictionary<string, byte[]> { [camera.Name] = film.Images[camera.Name].AsSpan(first * camera.Bytes, (steps + 1) * camera.Bytes).ToArray() };
-        return Copy(film, images, Rows(film.Actions, first, steps), Rows(film.Commands, first, steps + 1), Rows(film.States, first, steps + 1));
+        return film with { Images = images, Actions = Rows(film.Actions, first, steps), Commands = Rows(film.Commands, first, steps + 1), States = Rows(film.States, first, steps + 1) };
     }
-
-    private static Episode Copy(Episode film, Dictionary<string, byte[]> images, float[,] actions, float[,] commands, float[,] states) => new()
-    {
-        Instruction = film.Instruction,
-        Task = film.Task,
-        Actor = film.Actor,
-        Seed = film.Seed,
-        Success = film.Success,
-        Terminated = film.Terminated,
-        Images = images,
-        States = states,
-        Commands = commands,
-        Actions = actions,
-        Progress = [],
-    };
 
     private static float[,] Rows(float[,] source, int first, int count)
     {

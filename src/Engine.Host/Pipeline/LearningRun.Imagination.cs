@@ -27,13 +27,8 @@ public sealed partial class LearningRun
         var (state, command) = (new float[1, 8], new float[1, 7]);
         for (int i = 0; i < 8; i++) state[0, i] = episode.States[0, i];
         for (int i = 0; i < 7; i++) command[0, i] = episode.Commands[0, i];
-        return new Episode
+        return episode with
         {
-            Instruction = episode.Instruction,
-            Task = episode.Task,
-            Variation = episode.Variation,
-            Actor = episode.Actor,
-            Seed = episode.Seed,
             Success = false,
             Terminated = false,
             Images = episode.Images.ToDictionary(camera => camera.Key, camera => camera.Value[..(camera.Value.Length / (episode.Length + 1))]),

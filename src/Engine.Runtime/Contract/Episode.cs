@@ -5,7 +5,7 @@ namespace Engine.Runtime.Contract;
 /// <summary>
 /// One recorded or imagined episode of T control steps: T + 1 observations, T actions. Action t leads from observation t to t + 1.
 /// </summary>
-public sealed class Episode
+public sealed record Episode
 {
     /// <summary>The instruction in words, e.g. <c>reach the red cube</c>.</summary>
     public required string Instruction { get; init; }
