@@ -36,6 +36,7 @@ public static class ImaginationExperiment
         string[] arms = [.. results[0].Evaluation.Policies.Keys];
         var differences = arms[1..].ToDictionary(arm => $"{arm}-bc", arm => settings.Evaluation.Variations.ToDictionary(v => v, v => Pool(results, "bc", arm, v)));
         differences["online-bc_more"] = settings.Evaluation.Variations.ToDictionary(v => v, v => Pool(results, "bc_more", "online", v));
+        if (settings.Experiment.SecondRound) differences["online_again-online"] = settings.Evaluation.Variations.ToDictionary(v => v, v => Pool(results, "online", "online_again", v));
         var checkpoints = results.SelectMany(r => r.Checkpoints).ToArray();
         double pearson = Statistics.Pearson([.. checkpoints.Select(c => c.Imagined)], [.. checkpoints.Select(c => c.Real)]);
         double violation = Statistics.MeanMaximumRankViolation([.. checkpoints.Select(c => c.Imagined)], [.. checkpoints.Select(c => c.Real)]);

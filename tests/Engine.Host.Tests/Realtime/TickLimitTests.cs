@@ -120,7 +120,7 @@ public sealed class TickLimitTests
     {
         var spec = TabletopEmbodiment.Spec;
         var settings = TickSettings.FromContract(BuiltInPolicies.DefaultContract with { Embodiment = spec }) with { Heartbeat = TimeSpan.Zero };
-        Assert.Equal((5.0, 1, 10, 2, 1), (settings.Rate, settings.TicksPerAction, settings.Horizon, settings.HoldTicks, settings.RampTicks));
+        Assert.Equal((5.0, 1, BuiltInPolicies.DefaultContract.ActionHorizon, 2, 1), (settings.Rate, settings.TicksPerAction, settings.Horizon, settings.HoldTicks, settings.RampTicks));
         float[] start = [0.01f, -0.02f, 0.1f, 0, 0, 0.3f, 1];
         using var tick = new TickFixture(settings).Anchored(start);
         using var fast = new TickFixture(TickSettings.FromContract(BuiltInPolicies.DefaultContract with { Embodiment = spec }, 100) with { Heartbeat = TimeSpan.Zero }).Anchored(start);
