@@ -14,7 +14,7 @@ internal static class DreamFigures
     /// <summary>Measures and writes the table.</summary>
     public static void Run(string title, WorldModelConfig config, int pairs, TextWriter output, CancellationToken cancellation)
     {
-        using var weights = WorldModelWeights.Load(WorldModelBenchmark.RandomArrays(config), config);
+        using var weights = WorldModelBenchmark.RandomWeights(config);
         using var single = new WorkerPool(1);
         var figures = new List<Figure>();
         foreach (var mode in new[] { DreamMode.Exact, DreamMode.Streaming })

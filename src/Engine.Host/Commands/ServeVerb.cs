@@ -71,13 +71,10 @@ public sealed class ServeVerb : Verb
         settings.ZmqPort = arguments.GetValue(_zmqPort) ?? settings.ZmqPort;
         settings.AllowKill |= arguments.GetValue(_allowKill);
         if (settings.Policy.Length == 0) throw new UsageException("--policy is missing; name the folder of an exported policy, or echo");
-        if (settings.Port is < 0 or > 65535) throw new UsageException($"--port is {settings.Port}; expected 0 … 65535");
-
-        if (settings.PipePort is < 0 or > 65535) throw new UsageException($"--pipe-port is {settings.PipePort}; expected 0 … 65535");
-
-        if (settings.GrpcPort is < 0 or > 65535) throw new UsageException($"--grpc-port is {settings.GrpcPort}; expected 0 … 65535");
-
-        if (settings.ZmqPort is < 0 or > 65535) throw new UsageException($"--zmq-port is {settings.ZmqPort}; expected 0 … 65535");
+        foreach (var (option, port) in new (Option, int?)[] { (_port, settings.Port), (_pipePort, settings.PipePort), (_grpcPort, settings.GrpcPort), (_zmqPort, settings.ZmqPort) })
+        {
+            if (port is < 0 or > 65535) throw new UsageException($"{option.Name} is {port}; expected 0 … 65535");
+        }
 
         var session = new OnnxSessionOptions { Threads = settings.Threads, AllowSpinning = settings.Spin };
         var options = settings.ToOptions(context.Progress.Note) with

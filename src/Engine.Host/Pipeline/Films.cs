@@ -81,7 +81,7 @@ internal sealed class Films
             // The first camera: data sets of this kind put the one over the shoulder there.
             string camera = RldsDataset.Open(directory).Info.Cameras[0].Name;
             var data = RldsDataset.Open(directory, [camera], size, size);
-            using var task = progress.Begin("decoding films", data.Shards.Sum(shard => TfRecordFile.Read(shard).LongCount()), "films");
+            using var task = progress.Begin("decoding films", 0, "films");
             var films = new List<Episode>();
             foreach (var film in data.Read(cancellation))
             {

@@ -30,6 +30,10 @@ public sealed class PolicyServer : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<OpenPiConnection, Task> _connections = new();
     private readonly ServeOptions _options;
+
+    /// <summary>For requests that stand alone: there is no session to watch or to record.</summary>
+    private readonly ServeOptions _standalone;
+
     private readonly PolicyContract _contract;
     private readonly InferenceQueue _queue;
     private readonly byte[] _metadata;
@@ -54,6 +58,7 @@ public sealed class PolicyServer : IAsyncDisposable
             options = options with { Recorder = new EpisodeRecorder(folder, options.Log) };
         }
 
+        _standalone = options with { Recorder = null };
         _live = new LiveSessions(_contract);
         options = options with { Live = _live };
 
@@ -322,7 +327,7 @@ public sealed class PolicyServer : IAsyncDisposable
         long number = Metrics.SessionOpened();
         try
         {
-            await OpenVlaEndpoint.HandleAsync(context, _contract, _options, _queue, Metrics, number).ConfigureAwait(false);
+            await OpenVlaEndpoint.HandleAsync(context, _contract, _standalone, _queue, Metrics, number).ConfigureAwait(false);
         }
         finally
         {

@@ -32,6 +32,8 @@ public static class MemoryBandwidth
 
     private sealed class Arrays : IParallelJob
     {
+        // Keeps the sum from being optimised away.
+        private volatile float _sum;
         private readonly NativeBuffer<float> _source = new(Numbers), _target = new(Numbers);
 
         public bool Write { get; set; }
@@ -41,7 +43,7 @@ public static class MemoryBandwidth
             int first = (int)((long)Numbers * index / count), last = (int)((long)Numbers * (index + 1) / count);
             var source = _source.Span[first..last];
             if (Write) source.CopyTo(_target.Span[first..last]);
-            else if (Sum(source) > 1) throw new InvalidOperationException("Zeros add up to zero.");
+            else _sum = Sum(source);
         }
 
         /// <summary>Four streams at once: one alone waits for its own next line.</summary>

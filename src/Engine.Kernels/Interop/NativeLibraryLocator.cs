@@ -18,8 +18,17 @@ public static class NativeLibraryLocator
     /// Lets an assembly's imports of <c>{name}</c> find the library at their first call; to be called once, from a module initializer. A call that
     /// fails says why and can be made again.
     /// </summary>
-    public static void ServeImports(Assembly assembly, string name) =>
-        NativeLibrary.SetDllImportResolver(assembly, (wanted, _, _) => wanted == name ? NativeLibrary.Load(Find(name)) : 0);
+    public static void ServeImports(Assembly assembly, string name)
+    {
+        // The runtime asks for every function anew: only the first one looks for the file. Two threads that both do get the same handle.
+        nint library = 0;
+        NativeLibrary.SetDllImportResolver(assembly, (wanted, _, _) =>
+        {
+            if (wanted != name) return 0;
+            if (library == 0) library = NativeLibrary.Load(Find(name));
+            return library;
+        });
+    }
 
     /// <summary>As <see cref="Find"/>, or null where the library is absent.</summary>
     public static string? TryFind(string name)

@@ -13,6 +13,8 @@ public sealed class RecordingTests : IDisposable
 {
     private readonly string _root = Directory.CreateTempSubdirectory("engine-recording-").FullName;
 
+    private readonly Lock _gate = new();
+
     private string Folder => Path.Combine(_root, "recording");
 
     public void Dispose() => Directory.Delete(_root, recursive: true);
@@ -75,10 +77,10 @@ public sealed class RecordingTests : IDisposable
                 Directory.Delete(Folder, recursive: true);
                 File.WriteAllText(Folder, "in the way");
                 await client.ResetAsync();
-                for (int i = 0; i < 300; i++)
+                for (int i = 0; i < 3000; i++)
                 {
                     Assert.Equal(3, (await client.InferAsync(Observation(3))).Horizon);
-                    lock (notes)
+                    lock (_gate)
                     {
                         if (notes.Count > 0) break;
                     }
@@ -197,7 +199,7 @@ public sealed class RecordingTests : IDisposable
             Recording = new RecordingOptions(Folder, "echo", ""),
             Log = text =>
             {
-                lock (notes ?? []) notes?.Add(text);
+                lock (_gate) notes?.Add(text);
             },
         };
         await using var server = await PolicyServer.StartAsync(policy, options);

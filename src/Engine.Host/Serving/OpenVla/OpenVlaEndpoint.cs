@@ -29,8 +29,7 @@ internal static class OpenVlaEndpoint
             }
 
             if (body is not MsgPackMap observation) throw new ObservationException("expected an object with 'image' and 'instruction'");
-            // Every request stands alone: there is no session to watch or to record.
-            var session = new PolicySession(contract, options with { Live = null, Recorder = null }, queue, number);
+            var session = new PolicySession(contract, options, queue, number);
             await session.InferAsync(observation).ConfigureAwait(false);
 
             int width = contract.ActionNames.Length;

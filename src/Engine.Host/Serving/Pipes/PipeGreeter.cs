@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Net;
 using System.Net.Sockets;
-using System.Security.Cryptography;
 using System.Text;
 using Engine.Client;
 using Engine.Client.Interop;
@@ -17,7 +16,7 @@ internal sealed class PipeGreeter(PolicyContract contract, ServeOptions options,
     private const int SendMilliseconds = 10_000;
 
     private readonly byte[] _contract = Encoding.UTF8.GetBytes(JsonFile.ToText(contract));
-    private readonly byte[]? _token = options.Token is null ? null : SHA256.HashData(Encoding.UTF8.GetBytes(options.Token));
+    private readonly AccessToken _token = new(options.Token);
 
     /// <summary>Answers a hello; gives the session's ring where the client wants one.</summary>
     /// <exception cref="PipeFaultException">The client may not come in.</exception>
@@ -59,14 +58,13 @@ internal sealed class PipeGreeter(PolicyContract contract, ServeOptions options,
 
     private void CheckPeer(Socket socket, ReadOnlySpan<byte> token)
     {
-        if (_token is null)
+        if (!_token.Required)
         {
             if (socket.RemoteEndPoint is IPEndPoint { Address: var address } && IPAddress.IsLoopback(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address)) return;
             throw new PipeFaultException(PipeErrorCode.Unauthorised, "a server without a token takes pipes from its own machine only", closes: true);
         }
 
-        // Hashes have one length, so the comparison tells nothing about the token's.
-        if (!CryptographicOperations.FixedTimeEquals(SHA256.HashData(token), _token))
+        if (!_token.Admits(token))
             throw new PipeFaultException(PipeErrorCode.Unauthorised, "the server's token is missing or wrong", closes: true);
     }
 }
