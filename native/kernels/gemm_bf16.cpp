@@ -8,14 +8,15 @@ namespace {
 constexpr int kRows = 8;
 
 template <int Registers>
-void tile(const uint32_t* x, const int64_t* rows, int64_t pairs, const uint32_t* weights, const float* bias, float* out, int64_t stride) {
+void tile(const uint32_t* x, const int64_t* rows, int64_t pairs, const uint32_t* weights, const uint32_t* ahead, const float* bias, float* out, int64_t stride) {
     __m512 sum[kRows][Registers];
     const uint32_t* row[kRows];
     for (int i = 0; i < kRows; i++) {
         row[i] = x + rows[i];
         for (int j = 0; j < Registers; j++) sum[i][j] = _mm512_loadu_ps(bias + 16 * j);
     }
-    for (int64_t p = 0; p < pairs; p++, weights += 16 * Registers) {
+    for (int64_t p = 0; p < pairs; p++, weights += 16 * Registers, ahead += 48) {
+        _mm_prefetch((const char*)ahead, _MM_HINT_T1);
         __m512bh b[Registers];
         for (int j = 0; j < Registers; j++) b[j] = (__m512bh)_mm512_load_si512(weights + 16 * j);
         for (int i = 0; i < kRows; i++) {
@@ -50,9 +51,9 @@ void eng_bf16_round(const float* x, int64_t rows, int64_t inputs, uint32_t* word
 }
 
 void eng_gemm_bf16_tile(
-    const uint32_t* x, const int64_t* rows, int64_t pairs, const uint32_t* weights, const float* bias, float* out, int64_t stride, int32_t width) {
-    if (width == 48) tile<3>(x, rows, pairs, weights, bias, out, stride);
-    else if (width == 32) tile<2>(x, rows, pairs, weights, bias, out, stride);
-    else tile<1>(x, rows, pairs, weights, bias, out, stride);
+    const uint32_t* x, const int64_t* rows, int64_t pairs, const uint32_t* weights, const uint32_t* ahead, const float* bias, float* out, int64_t stride, int32_t width) {
+    if (width == 48) tile<3>(x, rows, pairs, weights, ahead, bias, out, stride);
+    else if (width == 32) tile<2>(x, rows, pairs, weights, ahead, bias, out, stride);
+    else tile<1>(x, rows, pairs, weights, ahead, bias, out, stride);
 }
 }

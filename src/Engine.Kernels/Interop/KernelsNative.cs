@@ -6,7 +6,7 @@ namespace Engine.Kernels.Interop;
 /// <summary>libeng_kernels.so: what .NET has no intrinsics for. Callers check every pointer and length.</summary>
 internal static unsafe partial class KernelsNative
 {
-    public const int AbiVersion = 1;
+    public const int AbiVersion = 2;
     public const string Library = "eng_kernels";
 
     private static readonly Lazy<bool> s_hasBfloat16 = new(() =>
@@ -31,5 +31,5 @@ internal static unsafe partial class KernelsNative
 
     [LibraryImport(Library)]
     [SuppressGCTransition]
-    public static partial void eng_gemm_bf16_tile(uint* x, nint* rows, long pairs, uint* weights, float* bias, float* tile, long stride, int width);
+    public static partial void eng_gemm_bf16_tile(uint* x, nint* rows, long pairs, uint* weights, uint* ahead, float* bias, float* tile, long stride, int width);
 }

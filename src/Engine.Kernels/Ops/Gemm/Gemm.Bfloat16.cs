@@ -44,7 +44,8 @@ public static unsafe partial class Gemm
                         for (int i = 0; i < TileRows; i++) offsets[i] = (nint)(row - start + Math.Min(i, count - 1)) * pairs;
                         float* y = product.Y + (nint)row * outputs + column;
                         bool direct = product.Gates is null && product.Activation == Activation.ActivationFunction.None && count == TileRows && valid == width;
-                        KernelsNative.eng_gemm_bf16_tile(rounded, offsets, pairs, weights, product.Bias + column, direct ? y : tile, direct ? outputs : PackedLinear.PanelWidth, width);
+                        uint* ahead = weights + Ahead((row - start) / TileRows, width * pairs, panel + 1 < lastPanel, end < product.Rows ? (nint)(firstPanel - panel) * PackedLinear.PanelWidth * pairs : 0);
+                        KernelsNative.eng_gemm_bf16_tile(rounded, offsets, pairs, weights, ahead, product.Bias + column, direct ? y : tile, direct ? outputs : PackedLinear.PanelWidth, width);
                         if (!direct) Finish<Vector512<float>, Lanes512>(product, tile, row, count, column, width, valid);
                     }
                 }

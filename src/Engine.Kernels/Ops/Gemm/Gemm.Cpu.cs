@@ -46,22 +46,30 @@ public static unsafe partial class Gemm
                     bool direct = product.Gates is null && product.Activation == ActivationFunction.None && count == TileRows && valid == width;
                     float* target = direct ? y : tile;
                     nint stride = direct ? outputs : PackedLinear.PanelWidth;
-                    Tile<TVector>(width, x, offsets, inputs, weights, bias, target, stride);
+                    float* ahead = weights + Ahead((row - start) / TileRows, width * inputs, panel + 1 < lastPanel, end < product.Rows ? (nint)(firstPanel - panel) * PackedLinear.PanelWidth * inputs : 0);
+                    Tile<TVector>(width, x, offsets, inputs, weights, ahead, bias, target, stride);
                     if (!direct) Finish<TVector, TLanes>(product, tile, row, count, column, width, valid);
                 }
             }
         }
     }
 
+    /// <summary>
+    /// Where the tile finds what it should ask for ahead: while a panel is multiplied, the next one comes to the second-level cache, a third of it with each of
+    /// the first three tiles; behind the last panel comes the first one again where rows are left.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Tile<TVector>(int width, float* x, nint* offsets, nint inputs, float* weights, float* bias, float* target, nint stride)
+    private static nint Ahead(int tile, nint panel, bool hasNext, nint restart) => tile >= 3 ? 0 : (hasNext ? panel : restart) + tile * 16;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Tile<TVector>(int width, float* x, nint* offsets, nint inputs, float* weights, float* ahead, float* bias, float* target, nint stride)
         where TVector : struct
     {
         if (typeof(TVector) == typeof(Vector512<float>))
         {
-            if (width == 48) Tile8x48(x, offsets, inputs, weights, bias, target, stride);
-            else if (width == 32) Tile8x32(x, offsets, inputs, weights, bias, target, stride);
-            else Tile8x16(x, offsets, inputs, weights, bias, target, stride);
+            if (width == 48) Tile8x48(x, offsets, inputs, weights, ahead, bias, target, stride);
+            else if (width == 32) Tile8x32(x, offsets, inputs, weights, ahead, bias, target, stride);
+            else Tile8x16(x, offsets, inputs, weights, ahead, bias, target, stride);
             return;
         }
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Engine.Kernels.Ops.Gemm;
 
@@ -7,7 +8,7 @@ public static unsafe partial class Gemm
 {
     /// <summary>8 rows × 48 columns in 24 accumulators.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile8x48(float* x, nint* rows, nint inputs, float* weights, float* bias, float* tile, nint stride)
+    private static void Tile8x48(float* x, nint* rows, nint inputs, float* weights, float* ahead, float* bias, float* tile, nint stride)
     {
         float* x0 = x + rows[0], x1 = x + rows[1], x2 = x + rows[2], x3 = x + rows[3];
         float* x4 = x + rows[4], x5 = x + rows[5], x6 = x + rows[6], x7 = x + rows[7];
@@ -22,8 +23,9 @@ public static unsafe partial class Gemm
         Vector512<float> c50 = b0, c51 = b1, c52 = b2;
         Vector512<float> c60 = b0, c61 = b1, c62 = b2;
         Vector512<float> c70 = b0, c71 = b1, c72 = b2;
-        for (nint i = 0; i < inputs; i++, weights += 48)
+        for (nint i = 0; i < inputs; i++, weights += 48, ahead += 48)
         {
+            Sse.Prefetch1(ahead);
             b0 = Vector512.Load(weights);
             b1 = Vector512.Load(weights + 16);
             b2 = Vector512.Load(weights + 32);
@@ -89,7 +91,7 @@ public static unsafe partial class Gemm
 
     /// <summary>8 rows × 32 columns in 16 accumulators.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile8x32(float* x, nint* rows, nint inputs, float* weights, float* bias, float* tile, nint stride)
+    private static void Tile8x32(float* x, nint* rows, nint inputs, float* weights, float* ahead, float* bias, float* tile, nint stride)
     {
         float* x0 = x + rows[0], x1 = x + rows[1], x2 = x + rows[2], x3 = x + rows[3];
         float* x4 = x + rows[4], x5 = x + rows[5], x6 = x + rows[6], x7 = x + rows[7];
@@ -103,8 +105,9 @@ public static unsafe partial class Gemm
         Vector512<float> c50 = b0, c51 = b1;
         Vector512<float> c60 = b0, c61 = b1;
         Vector512<float> c70 = b0, c71 = b1;
-        for (nint i = 0; i < inputs; i++, weights += 32)
+        for (nint i = 0; i < inputs; i++, weights += 32, ahead += 48)
         {
+            Sse.Prefetch1(ahead);
             b0 = Vector512.Load(weights);
             b1 = Vector512.Load(weights + 16);
             Vector512<float> a = Vector512.Create(x0[i]);
@@ -153,7 +156,7 @@ public static unsafe partial class Gemm
 
     /// <summary>8 rows × 16 columns in 8 accumulators.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile8x16(float* x, nint* rows, nint inputs, float* weights, float* bias, float* tile, nint stride)
+    private static void Tile8x16(float* x, nint* rows, nint inputs, float* weights, float* ahead, float* bias, float* tile, nint stride)
     {
         float* x0 = x + rows[0], x1 = x + rows[1], x2 = x + rows[2], x3 = x + rows[3];
         float* x4 = x + rows[4], x5 = x + rows[5], x6 = x + rows[6], x7 = x + rows[7];
@@ -166,8 +169,9 @@ public static unsafe partial class Gemm
         Vector512<float> c50 = b0;
         Vector512<float> c60 = b0;
         Vector512<float> c70 = b0;
-        for (nint i = 0; i < inputs; i++, weights += 16)
+        for (nint i = 0; i < inputs; i++, weights += 16, ahead += 48)
         {
+            Sse.Prefetch1(ahead);
             b0 = Vector512.Load(weights);
             c00 = Vector512.FusedMultiplyAdd(Vector512.Create(x0[i]), b0, c00);
             c10 = Vector512.FusedMultiplyAdd(Vector512.Create(x1[i]), b0, c10);

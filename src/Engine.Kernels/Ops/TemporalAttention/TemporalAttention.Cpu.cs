@@ -21,13 +21,13 @@ public static unsafe partial class TemporalAttention
             for (int head = 0; head < frame.Heads; head++)
             {
                 float* from = frame.Qkv + (frame.Heads + head) * width;
-                nint at = frame.At(frame.Slots[0], head) + block;
+                nint at = frame.At(frame.Slots[0], head, block);
                 for (int i = first; i < last; i++)
                 {
                     Rotary.Rotary.RowVector<TVector, TLanes>(from + i * frame.Stride, width, frame.Cosines, frame.Sines, rows + (i - block) * padded);
                 }
 
-                Put<TVector, TLanes>(rows, turned, frame, frame.Keys + at, first - block, last - block);
+                Put<TVector, TLanes>(rows, turned, width, frame.Keys + at, first - block, last - block);
                 from += frame.Heads * width;
                 for (int i = first; i < last; i++)
                 {
@@ -37,27 +37,27 @@ public static unsafe partial class TemporalAttention
                     for (; c < width; c++) target[c] = source[c];
                 }
 
-                Put<TVector, TLanes>(rows, turned, frame, frame.Values + at, first - block, last - block);
+                Put<TVector, TLanes>(rows, turned, width, frame.Values + at, first - block, last - block);
             }
         }
     }
 
     /// <summary>Transposes rows of tokens into a cache. Lanes of tokens that are not asked for may belong to another thread and are left alone.</summary>
-    private static void Put<TVector, TLanes>(float* rows, float* turned, in Frame frame, float* target, int first, int last)
+    private static void Put<TVector, TLanes>(float* rows, float* turned, int width, float* target, int first, int last)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
     {
-        int width = frame.Width, padded = Up(width), lanes = TLanes.Count;
+        int padded = Up(width), lanes = TLanes.Count;
         if (last - first == lanes && width == padded)
         {
-            for (int c = 0; c < width; c += lanes) TLanes.Transpose(rows + c, padded, target + c * frame.Row, frame.Row);
+            for (int c = 0; c < width; c += lanes) TLanes.Transpose(rows + c, padded, target + c * Block, Block);
             return;
         }
 
         for (int c = 0; c < padded; c += lanes) TLanes.Transpose(rows + c, padded, turned + c * lanes, lanes);
         for (int c = 0; c < width; c++)
         {
-            for (int i = first; i < last; i++) target[c * frame.Row + i] = turned[c * lanes + i];
+            for (int i = first; i < last; i++) target[c * Block + i] = turned[c * lanes + i];
         }
     }
 
@@ -83,18 +83,18 @@ public static unsafe partial class TemporalAttention
                 }
 
                 for (int c = 0; c < padded; c += lanes) TLanes.Transpose(rows + c, padded, turned + c * lanes, lanes);
-                for (int s = 0; s < count; s++) values[s] = frame.Values + frame.At(frame.Slots[s], head) + block;
+                for (int s = 0; s < count; s++) values[s] = frame.Values + frame.At(frame.Slots[s], head, block);
                 for (int s = 0; s < count; s += Group)
                 {
-                    float* keys = frame.Keys + block;
+                    float* keys = frame.Keys;
                     Score<TVector, TLanes>(
-                        turned, keys + frame.At(frame.Slots[s], head), keys + frame.At(frame.Slots[Math.Min(s + 1, count - 1)], head),
-                        keys + frame.At(frame.Slots[Math.Min(s + 2, count - 1)], head), keys + frame.At(frame.Slots[Math.Min(s + 3, count - 1)], head),
-                        frame.Row, width, scores + s * lanes);
+                        turned, keys + frame.At(frame.Slots[s], head, block), keys + frame.At(frame.Slots[Math.Min(s + 1, count - 1)], head, block),
+                        keys + frame.At(frame.Slots[Math.Min(s + 2, count - 1)], head, block), keys + frame.At(frame.Slots[Math.Min(s + 3, count - 1)], head, block),
+                        width, scores + s * lanes);
                 }
 
                 Softmax.Softmax.DownLanes<TVector, TLanes>(scores, count, scale);
-                for (int c = 0; c < width; c += Group) Mix<TVector, TLanes>(scores, values, count, c * frame.Row, frame.Row, turned + c * lanes);
+                for (int c = 0; c < width; c += Group) Mix<TVector, TLanes>(scores, values, count, c * Block, turned + c * lanes);
                 float* output = frame.Output + head * width;
                 if (last - first == lanes && width == padded)
                 {
@@ -110,13 +110,13 @@ public static unsafe partial class TemporalAttention
 
     /// <summary>Products of the queries with the keys of four slots.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Score<TVector, TLanes>(float* queries, float* k0, float* k1, float* k2, float* k3, nint row, int width, float* scores)
+    private static void Score<TVector, TLanes>(float* queries, float* k0, float* k1, float* k2, float* k3, int width, float* scores)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
     {
         TVector s0 = TLanes.Create(0f), s1 = s0, s2 = s0, s3 = s0;
         nint at = 0;
-        for (int c = 0; c < width; c++, at += row, queries += TLanes.Count)
+        for (int c = 0; c < width; c++, at += Block, queries += TLanes.Count)
         {
             TVector q = TLanes.Load(queries);
             s0 = TLanes.MultiplyAdd(q, TLanes.Load(k0 + at), s0);
@@ -133,7 +133,7 @@ public static unsafe partial class TemporalAttention
 
     /// <summary>Weighted sums of four numbers of the head over the slots.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Mix<TVector, TLanes>(float* weights, float** values, int count, nint at, nint row, float* result)
+    private static void Mix<TVector, TLanes>(float* weights, float** values, int count, nint at, float* result)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
     {
@@ -143,9 +143,9 @@ public static unsafe partial class TemporalAttention
             TVector weight = TLanes.Load(weights);
             float* value = values[s] + at;
             s0 = TLanes.MultiplyAdd(weight, TLanes.Load(value), s0);
-            s1 = TLanes.MultiplyAdd(weight, TLanes.Load(value + row), s1);
-            s2 = TLanes.MultiplyAdd(weight, TLanes.Load(value + 2 * row), s2);
-            s3 = TLanes.MultiplyAdd(weight, TLanes.Load(value + 3 * row), s3);
+            s1 = TLanes.MultiplyAdd(weight, TLanes.Load(value + Block), s1);
+            s2 = TLanes.MultiplyAdd(weight, TLanes.Load(value + 2 * Block), s2);
+            s3 = TLanes.MultiplyAdd(weight, TLanes.Load(value + 3 * Block), s3);
         }
 
         TLanes.Store(s0, result);

@@ -14,7 +14,7 @@ public static unsafe partial class TemporalAttention
                 Rotary.Rotary.RowReference(from, width, frame.Cosines, frame.Sines, key);
                 for (int c = 0; c < width; c++)
                 {
-                    nint at = frame.At(frame.Slots[0], head) + c * frame.Row + token;
+                    nint at = frame.At(frame.Slots[0], head, token) + c * Block;
                     frame.Keys[at] = key[c];
                     frame.Values[at] = from[frame.Heads * width + c];
                 }
@@ -36,9 +36,9 @@ public static unsafe partial class TemporalAttention
                 double max = double.NegativeInfinity, sum = 0;
                 for (int s = 0; s < frame.SlotCount; s++)
                 {
-                    float* key = frame.Keys + frame.At(frame.Slots[s], head) + token;
+                    float* key = frame.Keys + frame.At(frame.Slots[s], head, token);
                     weights[s] = 0;
-                    for (int c = 0; c < width; c++) weights[s] += (double)query[c] * key[c * frame.Row];
+                    for (int c = 0; c < width; c++) weights[s] += (double)query[c] * key[c * Block];
                     weights[s] /= Math.Sqrt(width);
                     max = Math.Max(max, weights[s]);
                 }
@@ -47,7 +47,7 @@ public static unsafe partial class TemporalAttention
                 for (int c = 0; c < width; c++)
                 {
                     double value = 0;
-                    for (int s = 0; s < frame.SlotCount; s++) value += weights[s] * frame.Values[frame.At(frame.Slots[s], head) + c * frame.Row + token];
+                    for (int s = 0; s < frame.SlotCount; s++) value += weights[s] * frame.Values[frame.At(frame.Slots[s], head, token) + c * Block];
                     frame.Output[token * dim + head * width + c] = (float)(value / sum);
                 }
             }

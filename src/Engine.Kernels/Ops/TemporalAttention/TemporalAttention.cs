@@ -5,8 +5,8 @@ namespace Engine.Kernels.Ops.TemporalAttention;
 
 /// <summary>
 /// Attention of one frame's tokens over the same token's keys and values in a cache of frames: causal attention in time, one frame at a time.
-/// A cache holds <see cref="SlotLength"/> numbers for each frame, [heads, headWidth, tokens rounded up to 16], so that tokens lie in the lanes; keys are
-/// stored rotated. Positions are relative: any numbering with the right differences will do.
+/// A cache holds <see cref="SlotLength"/> numbers for each frame, [heads, ⌈tokens / 16⌉, headWidth, 16], so that tokens lie in the lanes and what is read
+/// together lies together; keys are stored rotated. Positions are relative: any numbering with the right differences will do.
 /// </summary>
 public static partial class TemporalAttention
 {
@@ -84,7 +84,10 @@ public static partial class TemporalAttention
         }
     }
 
-    private static int Up(int n) => (n + 15) & ~15;
+    /// <summary>Tokens that stand side by side in a cache.</summary>
+    private const int Block = 16;
+
+    private static int Up(int n) => (n + Block - 1) / Block * Block;
 
     private static void CheckFrame(ReadOnlySpan<float> qkv, int tokens, int dim, int firstToken, int lastToken, RotaryTable table, int position)
     {
@@ -113,13 +116,10 @@ public static partial class TemporalAttention
         public readonly int* Slots = slots;
         public readonly int SlotCount = slotCount, Tokens = tokens, Heads = heads, Width = width;
 
-        /// <summary>Distance between rows of tokens in a cache.</summary>
-        public readonly nint Row = Up(tokens);
-
         /// <summary>Distance between tokens in Qkv.</summary>
         public nint Stride => 3 * (nint)Heads * Width;
 
-        /// <summary>Offset of a head in the cache.</summary>
-        public nint At(int slot, int head) => ((nint)slot * Heads + head) * Width * Row;
+        /// <summary>Offset of a token's first number in the cache; the next ones follow <see cref="Block"/> apart.</summary>
+        public nint At(int slot, int head, int token) => (((nint)slot * Heads + head) * Up(Tokens) + token / Block * Block) * Width + token % Block;
     }
 }
