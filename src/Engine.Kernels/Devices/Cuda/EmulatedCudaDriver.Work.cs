@@ -1,0 +1,167 @@
+using System.Runtime.InteropServices;
+
+namespace Engine.Kernels.Devices.Cuda;
+
+public sealed unsafe partial class EmulatedCudaDriver
+{
+    /// <inheritdoc/>
+    public ulong Allocate(long bytes, nint stream)
+    {
+        NotRecording(stream, "cuMemAllocAsync");
+        lock (_lock)
+        {
+            if (bytes > MemoryBytes - _used) throw new CudaException("cuMemAllocAsync", CudaException.OutOfMemory, $"cuMemAllocAsync of {bytes} bytes: out of memory");
+            _used += bytes;
+        }
+
+        var start = (byte*)NativeMemory.AlignedAlloc((nuint)(bytes + 2 * Fence), Fence);
+        new Span<byte>(start, Fence).Fill(FenceByte);
+        new Span<byte>(start + Fence + bytes, Fence).Fill(FenceByte);
+        NativeMemory.Fill(start + Fence, (nuint)bytes, 0xFF);
+        ulong address = (ulong)(start + Fence);
+        lock (_lock) _memory.Add(address, bytes);
+        return address;
+    }
+
+    /// <inheritdoc/>
+    public void Free(ulong address, nint stream)
+    {
+        NotRecording(stream, "cuMemFreeAsync");
+        Free(address);
+    }
+
+    /// <inheritdoc/>
+    public void Free(ulong address)
+    {
+        long bytes;
+        lock (_lock)
+        {
+            if (!_memory.Remove(address, out bytes)) throw new CudaException("cuMemFreeAsync", 1, $"cuMemFreeAsync: 0x{address:x} was not allocated, or is free already");
+            _used -= bytes;
+        }
+
+        byte* start = (byte*)address - Fence;
+        bool whole = new ReadOnlySpan<byte>(start, Fence).IndexOfAnyExcept(FenceByte) < 0 && new ReadOnlySpan<byte>(start + Fence + bytes, Fence).IndexOfAnyExcept(FenceByte) < 0;
+        NativeMemory.AlignedFree(start);
+        if (!whole) throw new CudaException("cuMemFreeAsync", 700, $"a kernel wrote outside a buffer of {bytes} bytes (illegal address)");
+    }
+
+    /// <inheritdoc/>
+    public void CopyToDevice(ulong destination, void* source, long bytes, nint stream)
+    {
+        Within("cuMemcpyHtoDAsync", destination, bytes);
+        nint from = (nint)source;
+        Do(stream, () => NativeMemory.Copy((void*)from, (void*)destination, (nuint)bytes));
+    }
+
+    /// <inheritdoc/>
+    public void CopyToHost(void* destination, ulong source, long bytes, nint stream)
+    {
+        Within("cuMemcpyDtoHAsync", source, bytes);
+        nint to = (nint)destination;
+        Do(stream, () => NativeMemory.Copy((void*)source, (void*)to, (nuint)bytes));
+    }
+
+    /// <inheritdoc/>
+    public void Copy(ulong destination, ulong source, long bytes, nint stream)
+    {
+        Within("cuMemcpyDtoDAsync", source, bytes);
+        Within("cuMemcpyDtoDAsync", destination, bytes);
+        Do(stream, () => NativeMemory.Copy((void*)source, (void*)destination, (nuint)bytes));
+    }
+
+    /// <inheritdoc/>
+    public void Fill(ulong destination, byte value, long bytes, nint stream)
+    {
+        Within("cuMemsetD8Async", destination, bytes);
+        Do(stream, () => NativeMemory.Fill((void*)destination, (nuint)bytes, value));
+    }
+
+    /// <inheritdoc/>
+    public void Launch(nint function, CudaGrid grid, int threads, int dynamicSharedBytes, nint stream, ReadOnlySpan<CudaArgument> arguments)
+    {
+        if (grid.X < 1 || grid.Y is < 1 or > 65535 || grid.Z is < 1 or > 65535 || threads is < 1 or > 1024)
+            throw new CudaException("cuLaunchKernel", 1, $"{grid} blocks of {threads} threads are not a launch (1 … 2147483647 × 65535 × 65535, 1 … 1024)");
+        (Module Module, string Name) target;
+        lock (_lock) target = _functions[function];
+        CudaArgument[] kept = arguments.ToArray();
+        Do(stream, () => target.Module.Launch(target.Name, grid, threads, dynamicSharedBytes, kept));
+    }
+
+    /// <inheritdoc/>
+    public void BeginCapture(nint stream)
+    {
+        NotRecording(stream, "cuStreamBeginCapture");
+        lock (_lock) _streams[stream].Recording = [];
+    }
+
+    /// <inheritdoc/>
+    public nint EndCapture(nint stream)
+    {
+        nint handle = New();
+        lock (_lock)
+        {
+            List<Action> recorded = _streams[stream].Recording ?? throw new CudaException("cuStreamEndCapture", 400, "cuStreamEndCapture: the stream is not recording");
+            _streams[stream].Recording = null;
+            _graphs.Add(handle, recorded);
+        }
+
+        return handle;
+    }
+
+    /// <inheritdoc/>
+    public nint Instantiate(nint graph)
+    {
+        nint handle = New();
+        lock (_lock) _graphs.Add(handle, [.. _graphs[graph]]);
+        return handle;
+    }
+
+    /// <inheritdoc/>
+    public void LaunchGraph(nint executable, nint stream)
+    {
+        List<Action> work;
+        lock (_lock) work = _graphs[executable];
+        Do(stream, () => work.ForEach(step => step()));
+    }
+
+    /// <inheritdoc/>
+    public void DestroyGraph(nint graph)
+    {
+        lock (_lock) _graphs.Remove(graph);
+    }
+
+    /// <inheritdoc/>
+    public void DestroyExecutable(nint executable) => DestroyGraph(executable);
+
+    private void Do(nint stream, Action work)
+    {
+        List<Action>? recording;
+        lock (_lock) recording = _streams[stream].Recording;
+        if (recording is null) work();
+        else recording.Add(work);
+    }
+
+    private void NotRecording(nint stream, string call)
+    {
+        lock (_lock)
+        {
+            if (_streams.TryGetValue(stream, out Stream? found) && found.Recording is not null)
+                throw new CudaException(call, 900, $"{call}: the stream is recording a graph, which cannot hold this");
+        }
+    }
+
+    /// <summary>A copy must lie within one allocation, as the driver would see.</summary>
+    private void Within(string call, ulong address, long bytes)
+    {
+        lock (_lock)
+        {
+            foreach (var (start, length) in _memory)
+            {
+                if (address >= start && address - start + (ulong)bytes <= (ulong)length) return;
+            }
+        }
+
+        throw new CudaException(call, 1, $"{call}: {bytes} bytes at 0x{address:x} are not within one allocation");
+    }
+}

@@ -1,0 +1,199 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Engine.Kernels.Devices.Cuda;
+
+/// <summary>
+/// A driver without a GPU: device memory is host memory, a module is a shared library made from the kernel's own source by <see cref="EmulationCompiler"/>,
+/// and a launch runs it at once on the calling thread. Slow; it shows index errors and wrong sums where no GPU is at hand. Memory is filled with NaNs
+/// when it is given and fenced, so that reading what was never written and writing outside show. A module exports
+/// <c>int32_t eng_emulate_launch(const char* function, const uint32_t grid[3], const uint32_t block[3], uint32_t dynamic_shared_bytes, void** arguments)</c>,
+/// which returns 0 when the function ran, and may export <c>const char* eng_emulate_message()</c>, which then says what went wrong.
+/// </summary>
+public sealed unsafe partial class EmulatedCudaDriver : ICudaDriver
+{
+    private const int Fence = 256;
+    private const byte FenceByte = 0xA5;
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<nint, Stream> _streams = [];
+    private readonly Dictionary<nint, long> _events = [];
+    private readonly Dictionary<ulong, long> _memory = [];
+    private readonly Dictionary<nint, Module> _modules = [];
+    private readonly Dictionary<nint, (Module Module, string Name)> _functions = [];
+    private readonly Dictionary<nint, List<Action>> _graphs = [];
+    private long _used;
+    private long _next = 1;
+
+    /// <param name="memoryBytes">What the device pretends to have.</param>
+    public EmulatedCudaDriver(long memoryBytes = 4L << 30) => MemoryBytes = memoryBytes;
+
+    /// <inheritdoc/>
+    public string Name => "emulated on the CPU";
+
+    /// <inheritdoc/>
+    public int DeviceCount => 1;
+
+    /// <summary>What the device pretends to have.</summary>
+    public long MemoryBytes { get; }
+
+    /// <inheritdoc/>
+    public CudaDeviceInfo Describe(int ordinal) => new(0, "emulated device", 8, 0, MemoryBytes, 1, 227 << 10, Pools: true);
+
+    /// <inheritdoc/>
+    public nint RetainContext(int ordinal) => New();
+
+    /// <inheritdoc/>
+    public void ReleaseContext(int ordinal)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void MakeCurrent(nint context)
+    {
+    }
+
+    /// <inheritdoc/>
+    public (long Free, long Total) MemoryInfo() => (MemoryBytes - _used, MemoryBytes);
+
+    /// <inheritdoc/>
+    public nint CreateStream()
+    {
+        nint handle = New();
+        lock (_lock) _streams.Add(handle, new Stream());
+        return handle;
+    }
+
+    /// <inheritdoc/>
+    public void DestroyStream(nint stream)
+    {
+        lock (_lock) _streams.Remove(stream);
+    }
+
+    /// <inheritdoc/>
+    public void Synchronize(nint stream) => NotRecording(stream, "cuStreamSynchronize");
+
+    /// <inheritdoc/>
+    public nint CreateEvent()
+    {
+        nint handle = New();
+        lock (_lock) _events.Add(handle, 0);
+        return handle;
+    }
+
+    /// <inheritdoc/>
+    public void DestroyEvent(nint handle)
+    {
+        lock (_lock) _events.Remove(handle);
+    }
+
+    /// <inheritdoc/>
+    public void RecordEvent(nint handle, nint stream)
+    {
+        lock (_lock) _events[handle] = System.Diagnostics.Stopwatch.GetTimestamp();
+    }
+
+    /// <inheritdoc/>
+    public void WaitEvent(nint stream, nint handle)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void SynchronizeEvent(nint handle)
+    {
+    }
+
+    /// <inheritdoc/>
+    public float ElapsedMilliseconds(nint first, nint last)
+    {
+        lock (_lock) return (float)System.Diagnostics.Stopwatch.GetElapsedTime(_events[first], _events[last]).TotalMilliseconds;
+    }
+
+    /// <inheritdoc/>
+    public nint AllocatePinned(long bytes) => (nint)NativeMemory.AlignedAlloc((nuint)bytes, Fence);
+
+    /// <inheritdoc/>
+    public void FreePinned(nint address) => NativeMemory.AlignedFree((void*)address);
+
+    /// <inheritdoc/>
+    public nint LoadModule(CudaImage image)
+    {
+        nint library = NativeLibrary.Load(image.Path);
+        if (!NativeLibrary.TryGetExport(library, "eng_emulate_launch", out nint launch))
+        {
+            NativeLibrary.Free(library);
+            throw new CudaException("cuModuleLoadData", -1, $"{image.Path} ({image.Name}) does not export eng_emulate_launch; does its source include the device header?");
+        }
+
+        NativeLibrary.TryGetExport(library, "eng_emulate_message", out nint message);
+        nint handle = New();
+        lock (_lock)
+        {
+            _modules.Add(
+                handle, new Module(image.Name, library, (delegate* unmanaged[Cdecl]<byte*, uint*, uint*, uint, void**, int>)launch, (delegate* unmanaged[Cdecl]<byte*>)message));
+        }
+
+        return handle;
+    }
+
+    /// <inheritdoc/>
+    public void UnloadModule(nint module)
+    {
+        lock (_lock)
+        {
+            // The library stays: other threads may be on their way through it, and a few kilobytes are no loss.
+            _modules.Remove(module);
+        }
+    }
+
+    /// <inheritdoc/>
+    public nint GetFunction(nint module, string name)
+    {
+        nint handle = New();
+        lock (_lock) _functions.Add(handle, (_modules[module], name));
+        return handle;
+    }
+
+    /// <inheritdoc/>
+    public int GetAttribute(nint function, CudaFunctionAttribute attribute) => attribute == CudaFunctionAttribute.MaxThreadsPerBlock ? 1024 : 0;
+
+    /// <inheritdoc/>
+    public void SetAttribute(nint function, CudaFunctionAttribute attribute, int value)
+    {
+    }
+
+    /// <inheritdoc/>
+    public int MaxActiveBlocks(nint function, int threads, int dynamicSharedBytes) => 1;
+
+    private nint New() => (nint)Interlocked.Increment(ref _next);
+
+    private sealed class Stream
+    {
+        public List<Action>? Recording { get; set; }
+    }
+
+    private sealed class Module(
+        string name, nint library, delegate* unmanaged[Cdecl]<byte*, uint*, uint*, uint, void**, int> launch, delegate* unmanaged[Cdecl]<byte*> message)
+    {
+        public string Name => name;
+
+        public nint Library => library;
+
+        public void Launch(string function, CudaGrid grid, int threads, int shared, CudaArgument[] arguments)
+        {
+            void** slots = stackalloc void*[arguments.Length + 1];
+            uint* blocks = stackalloc uint[] { (uint)grid.X, (uint)grid.Y, (uint)grid.Z };
+            uint* block = stackalloc uint[] { (uint)threads, 1, 1 };
+            byte[] text = Encoding.UTF8.GetBytes(function + '\0');
+            fixed (CudaArgument* values = arguments)
+            fixed (byte* characters = text)
+            {
+                for (int i = 0; i < arguments.Length; i++) slots[i] = values + i;
+                int status = launch(characters, blocks, block, (uint)shared, slots);
+                if (status == 0) return;
+                string reason = message is null ? "" : ": " + Marshal.PtrToStringUTF8((nint)message());
+                throw new CudaException("cuLaunchKernel", status, $"the emulation of {function} of {name} ended with {status}{reason}");
+            }
+        }
+    }
+}
