@@ -92,6 +92,28 @@ public sealed class ServeSettings
     /// <summary>Parts of the action by GR00T's names; the contract's names where this is not set.</summary>
     public string? GrootAction { get; set; }
 
+    /// <summary>Actions carried out before the policy is asked again; the contract's number where this is not set.</summary>
+    [Range(1, 100_000)]
+    public int? ReplanEvery { get; set; }
+
+    /// <summary>The server carries chunks out: a reply is one action, for one control step.</summary>
+    public bool ExecuteChunks { get; set; }
+
+    /// <summary>Chunks that are averaged over time, the newest included; 0: none.</summary>
+    [Range(0, 1024)]
+    public int Ensemble { get; set; }
+
+    /// <summary>Temperature m of the weights exp(−m·k), k = 0 for the oldest chunk; 0.01 in ACT, negative favours new chunks.</summary>
+    [Range(-100.0, 100.0)]
+    public double EnsembleTemperature { get; set; } = 0.01;
+
+    /// <summary>What happens to actions beyond the contract's limits; clamp where this is not set and the policy comes from a folder, none for echo, zero and replay.</summary>
+    public LimitMode? Limits { get; set; }
+
+    /// <summary>Control steps for which a wish to open or close a relative gripper is held; 0: the gripper's number is sent as it is.</summary>
+    [Range(0, 10_000)]
+    public int StickyGripper { get; set; }
+
     /// <summary>Folder to record every episode in; none where this is not set.</summary>
     public string? Record { get; set; }
 
@@ -131,6 +153,11 @@ public sealed class ServeSettings
             AllowKill = AllowKill,
             GrootState = GrootState,
             GrootAction = GrootAction,
+            ReplanEvery = ReplanEvery,
+            ExecuteChunks = ExecuteChunks,
+            Ensemble = Ensemble == 0 ? null : new EnsembleOptions(Ensemble, EnsembleTemperature),
+            Limits = Limits ?? LimitMode.None,
+            StickyGripper = StickyGripper,
             Log = log,
         };
     }

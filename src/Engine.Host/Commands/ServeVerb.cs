@@ -83,6 +83,10 @@ public sealed class ServeVerb : Verb
             Catalogue = settings.Catalogue is { } file ? PolicyCatalogue.Read(file, session) : new Dictionary<string, Func<IPolicy>>(),
         };
         using var policy = PolicyLocation.Load(settings.Policy, session);
+
+        // A policy that was trained for an arm keeps to that arm's limits; echo and its kin give back what they were shown.
+        if (settings.Limits is null && PolicyLocation.FolderOf(settings.Policy) is not null && policy.Contract.ActionNames.Length == ActionBounds.Width)
+            options = options with { Limits = LimitMode.Clamp };
         return await PolicyServerProcess.RunAsync(policy, options, context.Out, cancellation);
     }
 }

@@ -25,8 +25,14 @@ public sealed class InferenceQueue
         _policy = policy;
         _maxBatch = maxBatch;
         _metrics = metrics;
+        Contract = policy.Contract;
         _merged = new Merged?[maxBatch + 1];
     }
+
+    /// <summary>What every policy here takes and gives.</summary>
+    public PolicyContract Contract { get; }
+
+    internal ServingMetrics Metrics => _metrics;
 
     /// <summary>Runs one request; its actions are filled in when the task ends.</summary>
     /// <exception cref="ObservationException">The policy gave what is no number.</exception>

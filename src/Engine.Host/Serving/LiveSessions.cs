@@ -11,7 +11,7 @@ internal sealed class LiveSessions(PolicyContract contract)
     private readonly ConcurrentDictionary<long, LiveTrace> _traces = new();
 
     /// <summary>Begins to watch a session.</summary>
-    public LiveTrace Open(long number, InferenceRequest request) => _traces[number] = new LiveTrace(contract, request);
+    public LiveTrace Open(long number, ObservationBatch observation, float[] actions) => _traces[number] = new LiveTrace(contract, observation, actions);
 
     /// <summary>The session has ended.</summary>
     public void Close(long number) => _traces.TryRemove(number, out _);

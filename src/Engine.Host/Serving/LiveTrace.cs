@@ -7,14 +7,14 @@ namespace Engine.Host.Serving;
 /// The last answers of a session, for people to look at. Written by the session, read by the page meanwhile: a frame may be half of one
 /// request and half of the next. Writing allocates nothing.
 /// </summary>
-internal sealed class LiveTrace(PolicyContract contract, InferenceRequest request)
+internal sealed class LiveTrace(PolicyContract contract, ObservationBatch observation, float[] actions)
 {
     private const int Kept = 128;
     private readonly int _width = contract.ActionNames.Length;
     private readonly float[] _actions = new float[Kept * contract.ActionNames.Length];
     private long _requests, _last;
 
-    public string Instruction => request.Observation.Instructions[0];
+    public string Instruction => observation.Instructions[0];
 
     /// <summary>Answers so far.</summary>
     public long Requests => Interlocked.Read(ref _requests);
@@ -25,13 +25,13 @@ internal sealed class LiveTrace(PolicyContract contract, InferenceRequest reques
     /// <summary>The first action of the chunk that was just answered.</summary>
     public void Answered()
     {
-        request.Actions.AsSpan(0, _width).CopyTo(_actions.AsSpan((int)(_requests % Kept) * _width));
+        actions.AsSpan(0, _width).CopyTo(_actions.AsSpan((int)(_requests % Kept) * _width));
         Interlocked.Exchange(ref _last, Stopwatch.GetTimestamp());
         Interlocked.Increment(ref _requests);
     }
 
     /// <summary>The last camera frame, u8 [H, W, 3].</summary>
-    public ReadOnlySpan<byte> Image(string camera) => request.Observation.Images[camera];
+    public ReadOnlySpan<byte> Image(string camera) => observation.Images[camera];
 
     /// <summary>The first actions of the last answers, oldest first: [A][n].</summary>
     public float[][] Curves()

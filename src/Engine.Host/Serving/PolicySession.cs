@@ -18,6 +18,7 @@ public sealed class PolicySession
     private readonly uint _number;
     private readonly SessionRecording? _recording;
     private readonly LiveTrace? _trace;
+    private readonly ActionPlan? _plan;
     private uint _episode;
     private uint _step;
 
@@ -28,24 +29,29 @@ public sealed class PolicySession
         _queue = queue;
         _number = (uint)number;
         _reader = new ObservationReader(contract, options);
-        Request = new InferenceRequest(contract, _reader.Batch);
+        Request = new InferenceRequest(queue.Contract, _reader.Batch);
+        _plan = ActionPlan.Create(queue.Contract, options, queue.Metrics);
         _recording = options.Recorder?.Open();
-        _trace = options.Live?.Open(number, Request);
+        _trace = options.Live?.Open(number, Request.Observation, Actions);
     }
 
-    /// <summary>The session's request, with the actions of the last inference.</summary>
+    /// <summary>The session's request, with the policy's actions of the last inference.</summary>
     public InferenceRequest Request { get; }
+
+    /// <summary>What to reply: the actions [H, A] of the served contract, ensembled and limited as the options say.</summary>
+    public float[] Actions => _plan?.Actions ?? Request.Actions;
 
     /// <summary>Begins a new episode: what the session remembers is forgotten. A client may say whether the last one succeeded.</summary>
     public void Reset(bool? success = null)
     {
         _recording?.End(success);
+        _plan?.Reset();
         _episode++;
         _step = 0;
     }
 
-    /// <summary>Infers the actions of an observation into <see cref="Request"/>.</summary>
-    /// <exception cref="ObservationException">The observation does not fit the contract, or the actions are not finite.</exception>
+    /// <summary>Infers the <see cref="Actions"/> for an observation.</summary>
+    /// <exception cref="ObservationException">The observation does not fit the contract, or the actions are not finite, or beyond the limits where these refuse.</exception>
     public Task InferAsync(MsgPackMap observation)
     {
         _reader.Read(observation);
@@ -62,7 +68,7 @@ public sealed class PolicySession
     }
 
     /// <summary>Infers the actions of the observation that stands in <see cref="Request"/> already; at the server's temperature where none is given.</summary>
-    /// <exception cref="ObservationException">A number of the state or the temperature is none, or the actions are not finite.</exception>
+    /// <exception cref="ObservationException">A number of the state or the temperature is none, or the actions are not finite, or beyond the limits where these refuse.</exception>
     public Task InferFilledAsync(float? temperature)
     {
         float[] state = Request.Observation.States;
@@ -80,8 +86,17 @@ public sealed class PolicySession
     private Task RunAsync()
     {
         _step++;
+        if (_plan is not null && !_plan.AsksPolicy(Request.Observation.Instructions[0]))
+        {
+            Request.PolicyTime = TimeSpan.Zero;
+            _plan.Continue(Request);
+            Answered();
+            return Task.CompletedTask;
+        }
+
         var inference = _queue.RunAsync(Request);
         if (!inference.IsCompletedSuccessfully) return AnswerAsync(inference);
+        _plan?.Take(Request);
         Answered();
         return inference;
     }
@@ -89,13 +104,14 @@ public sealed class PolicySession
     private async Task AnswerAsync(Task inference)
     {
         await inference.ConfigureAwait(false);
+        _plan?.Take(Request);
         Answered();
     }
 
     private void Answered()
     {
         _trace?.Answered();
-        _recording?.Add(Request);
+        _recording?.Add(Request, Actions);
     }
 
     private float Temperature(MsgPackMap observation)

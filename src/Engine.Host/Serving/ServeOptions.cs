@@ -86,6 +86,24 @@ public sealed record ServeOptions
     /// <summary>Policies that INT-ACT's clients may switch to, by name; the server disposes of those that it has opened.</summary>
     public IReadOnlyDictionary<string, Func<IPolicy>> Catalogue { get; init; } = new Dictionary<string, Func<IPolicy>>();
 
+    /// <summary>Actions carried out before the policy is asked again, 1 to its horizon; the contract's number when null.</summary>
+    public int? ReplanEvery { get; init; }
+
+    /// <summary>
+    /// The server carries chunks out: a request is one control step and its reply one action, and the policy is asked every <see cref="ReplanEvery"/> requests.
+    /// Otherwise a reply is a whole chunk, and its client does so.
+    /// </summary>
+    public bool ExecuteChunks { get; init; }
+
+    /// <summary>How chunks that overlap are averaged; not at all when null.</summary>
+    public EnsembleOptions? Ensemble { get; init; }
+
+    /// <summary>What happens to actions beyond the contract's step limits or workspace.</summary>
+    public LimitMode Limits { get; init; }
+
+    /// <summary>Control steps for which a wish to open or close the gripper is held, and the gripper's number turned into the relative command of such a gripper; 0: neither.</summary>
+    public int StickyGripper { get; init; }
+
     /// <summary>What the live page shows.</summary>
     internal LiveSessions? Live { get; init; }
 
@@ -94,4 +112,31 @@ public sealed record ServeOptions
 
     /// <summary>Where failures are noted, one line each; nowhere when null.</summary>
     public Action<string>? Log { get; init; }
+
+    /// <summary>Refuses what contradicts itself or lets others in unasked.</summary>
+    /// <exception cref="ArgumentException">The message says which option, and what is expected.</exception>
+    internal static void Check(ServeOptions options)
+    {
+        if (!IPAddress.IsLoopback(options.Address) && options.Token is null && !options.Insecure)
+        {
+            throw new ArgumentException(
+                $"serving on {options.Address} lets other machines drive the policy: set a token (token=…, or ENGINE_TOKEN), or say --insecure.", nameof(options));
+        }
+
+        if (options.Token is { Length: < 8 }) throw new ArgumentException("the token has fewer than 8 characters.", nameof(options));
+        if (options.PipePort is < 0 or > 65535)
+            throw new ArgumentOutOfRangeException(nameof(options), options.PipePort, "expected a pipe port of 0 to 65535");
+        if (options.GrpcPort is < 0 or > 65535)
+            throw new ArgumentOutOfRangeException(nameof(options), options.GrpcPort, "expected a gRPC port of 0 to 65535");
+        if (options.ZmqPort is < 0 or > 65535)
+            throw new ArgumentOutOfRangeException(nameof(options), options.ZmqPort, "expected a ZeroMQ port of 0 to 65535");
+        if (options.SharedMemory && options.UnixPath is null)
+            throw new ArgumentException("shared memory goes over a Unix-domain socket: name its path too (--unix).", nameof(options));
+        if (options.SharedMemory && !(OperatingSystem.IsLinux() && Environment.Is64BitProcess))
+            throw new ArgumentException("shared memory needs 64-bit Linux.", nameof(options));
+        if (options.Port is < 0 or > 65535) throw new ArgumentOutOfRangeException(nameof(options), options.Port, "expected a port of 0 to 65535");
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxMessageBytes, 1024, nameof(options.MaxMessageBytes));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxSessions, 1, nameof(options.MaxSessions));
+        if (!(options.Temperature >= 0)) throw new ArgumentOutOfRangeException(nameof(options), options.Temperature, "expected a temperature of 0 or more");
+    }
 }

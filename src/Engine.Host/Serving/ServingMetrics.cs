@@ -16,6 +16,10 @@ public sealed class ServingMetrics
     private long _refused;
     private long _errors;
     private long _notFinite;
+    private long _clamped;
+    private long _beyondLimits;
+    private long _replaced;
+    private long _late;
     private long _waiting;
 
     /// <summary>Open sessions.</summary>
@@ -32,6 +36,18 @@ public sealed class ServingMetrics
 
     /// <summary>Inferences run; fewer than <see cref="Requests"/> when requests were merged.</summary>
     public long Inferences => _inferences.Count;
+
+    /// <summary>Replies of which an action was clamped.</summary>
+    public long ClampedReplies => Interlocked.Read(ref _clamped);
+
+    /// <summary>Replies withheld because an action was beyond the limits.</summary>
+    public long RefusedReplies => Interlocked.Read(ref _beyondLimits);
+
+    /// <summary>Observations that a newer one of the same session took the place of.</summary>
+    public long Replaced => Interlocked.Read(ref _replaced);
+
+    /// <summary>Requests whose deadline had passed before the policy was asked, or when its actions were there.</summary>
+    public long Late => Interlocked.Read(ref _late);
 
     internal long SessionOpened()
     {
@@ -51,6 +67,14 @@ public sealed class ServingMetrics
 
     internal void NotFinite() => Interlocked.Increment(ref _notFinite);
 
+    internal void Clamped() => Interlocked.Increment(ref _clamped);
+
+    internal void BeyondLimits() => Interlocked.Increment(ref _beyondLimits);
+
+    internal void ReplacedByNewer() => Interlocked.Increment(ref _replaced);
+
+    internal void DeadlineMissed() => Interlocked.Increment(ref _late);
+
     internal void Inference(TimeSpan elapsed) => _inferences.Add(elapsed);
 
     /// <summary>The page of <c>/metrics</c>.</summary>
@@ -63,6 +87,10 @@ public sealed class ServingMetrics
         Value("engine_requests_waiting", "gauge", "Requests that wait for the policy", Waiting);
         Value("engine_request_errors_total", "counter", "Requests answered with an error", Errors);
         Value("engine_actions_not_finite_total", "counter", "Action chunks withheld because they held NaN or infinity", Interlocked.Read(ref _notFinite));
+        Value("engine_actions_clamped_total", "counter", "Replies of which an action was clamped to the contract's limits", ClampedReplies);
+        Value("engine_actions_refused_total", "counter", "Replies withheld because an action was beyond the contract's limits", RefusedReplies);
+        Value("engine_requests_replaced_total", "counter", "Observations that a newer one of the same session took the place of", Replaced);
+        Value("engine_deadlines_missed_total", "counter", "Requests whose deadline passed before the policy was asked, or before its actions were there", Late);
         _requests.Write(text, "engine_request_seconds", "From the last byte of an observation to its reply");
         _inferences.Write(text, "engine_inference_seconds", "Inside the policy, one inference");
         return text.ToString();

@@ -84,7 +84,7 @@ internal sealed class GrootSession(PolicyContract contract, ServeOptions options
         foreach (var part in modalities.Action.Parts)
         {
             actions[observation.Nested ? part.Name : $"action.{part.Name}"] =
-                GrootArrays.Columns(session.Request.Actions, contract.ActionNames.Length, part.Offset, part.Width, paired || observation.Batched);
+                GrootArrays.Columns(session.Actions, contract.ActionNames.Length, part.Offset, part.Width, paired || observation.Batched);
         }
 
         return paired ? new object[] { actions, new MsgPackMap() } : actions;

@@ -101,7 +101,7 @@ internal sealed class LeRobotSession(PolicyContract contract, PolicySession sess
 
             int count = (int)Math.Min(_instructions!.Actions, contract.ActionHorizon);
             byte[] pickle = LeRobotActions.ToPickle(
-                observation.Module, observation.Timestamp, observation.Timestep, 1 / contract.Embodiment.ControlHz, session.Request.Actions, contract.ActionNames.Length, count);
+                observation.Module, observation.Timestamp, observation.Timestep, 1 / contract.Embodiment.ControlHz, session.Actions, contract.ActionNames.Length, count);
             metrics.Request(Stopwatch.GetElapsedTime(observation.Received));
             return pickle;
         }

@@ -181,13 +181,13 @@ internal sealed class OpenPiConnection : IDisposable
         var request = _session.Request;
         if (bare)
         {
-            _writer.Array(request.Actions, _contract.ActionHorizon, _contract.ActionNames.Length);
+            _writer.Array(_session.Actions, _contract.ActionHorizon, _contract.ActionNames.Length);
             return;
         }
 
         _writer.MapHeader(3);
         _writer.Text("actions");
-        _writer.Array(request.Actions, _contract.ActionHorizon, _contract.ActionNames.Length);
+        _writer.Array(_session.Actions, _contract.ActionHorizon, _contract.ActionNames.Length);
         _writer.Text("policy_timing");
         _writer.MapHeader(1);
         _writer.Text("infer_ms");

@@ -33,7 +33,7 @@ internal static class OpenVlaEndpoint
             await session.InferAsync(observation).ConfigureAwait(false);
 
             int width = contract.ActionNames.Length;
-            double[] actions = Array.ConvertAll(session.Request.Actions, a => (double)a);
+            double[] actions = Array.ConvertAll(session.Actions, a => (double)a);
             long[] shape = contract.ActionHorizon == 1 ? [width] : [contract.ActionHorizon, width];
             byte[] reply = JsonNumpy.ToBytes(new NumpyArray(NumpyDtype.Float64, shape, MemoryMarshal.AsBytes<double>(actions).ToArray()));
             if (encoded) reply = JsonNumpy.ToBytes(Encoding.UTF8.GetString(reply));

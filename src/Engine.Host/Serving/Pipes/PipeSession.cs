@@ -69,7 +69,11 @@ internal sealed class PipeSession
     internal float? Read(in PipeHeader header, in ReadOnlySequence<byte> record)
     {
         if (header.Deadline != 0 && header.Deadline <= MonotonicClock.Nanoseconds)
+        {
+            _metrics.DeadlineMissed();
             throw new PipeFaultException(PipeErrorCode.Deadline, "the deadline passed before the policy could be asked");
+        }
+
         if (record.Length < _layout.InstructionOffset || record.Length > _layout.ObservationBytes)
         {
             throw new PipeFaultException(
@@ -98,11 +102,13 @@ internal sealed class PipeSession
         BinaryPrimitives.WriteInt32LittleEndian(record[4..], _layout.ActionWidth);
         record[8..PipeLayout.RecordHead].Clear();
         BinaryPrimitives.WriteUInt64LittleEndian(record[16..], (ulong)_session.Request.PolicyTime.Ticks * 100);
-        MemoryMarshal.AsBytes(_session.Request.Actions.AsSpan()).CopyTo(record[PipeLayout.RecordHead..]);
+        MemoryMarshal.AsBytes(_session.Actions.AsSpan()).CopyTo(record[PipeLayout.RecordHead..]);
         var elapsed = Stopwatch.GetElapsedTime(received);
         BinaryPrimitives.WriteUInt64LittleEndian(record[24..], (ulong)elapsed.Ticks * 100);
         _metrics.Request(elapsed);
-        return request.Deadline != 0 && request.Deadline <= MonotonicClock.Nanoseconds ? PipeFlags.Late : PipeFlags.None;
+        if (request.Deadline == 0 || request.Deadline > MonotonicClock.Nanoseconds) return PipeFlags.None;
+        _metrics.DeadlineMissed();
+        return PipeFlags.Late;
     }
 
     /// <summary>What to tell the client about a failure.</summary>

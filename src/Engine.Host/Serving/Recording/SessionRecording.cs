@@ -17,14 +17,14 @@ internal sealed class SessionRecording(PolicyContract contract, EpisodeRecorder 
     private long _bytes;
 
     /// <summary>Adds an observation and its answer.</summary>
-    public void Add(InferenceRequest request)
+    public void Add(InferenceRequest request, float[] actions)
     {
         string instruction = request.Observation.Instructions[0];
         if (_states.Count > 0 && (instruction != _instruction || _bytes > MaxBytes)) End(null);
         _instruction = instruction;
         _images.Add(Array.ConvertAll(contract.Cameras, camera => (byte[])request.Observation.Images[camera.Name].Clone()));
         _states.Add([.. request.Observation.States]);
-        _chunks.Add([.. request.Actions]);
+        _chunks.Add([.. actions]);
         _received.Add((DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100);
         _policy.Add(request.PolicyTime.Ticks * 100);
         _bytes += _images[^1].Sum(image => (long)image.Length) + 4L * (_states[^1].Length + _chunks[^1].Length);

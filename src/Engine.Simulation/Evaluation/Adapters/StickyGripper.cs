@@ -29,6 +29,9 @@ public sealed class StickyGripper : IGripperRule
         _held = 0;
     }
 
+    /// <summary>Takes over the state of another gripper.</summary>
+    public void CopyFrom(StickyGripper other) => (IsOn, Repeated, _held) = (other.IsOn, other.Repeated, other._held);
+
     public double Step(double gripper)
     {
         double relative = -(gripper * 2 - 1);
