@@ -1,15 +1,15 @@
 // What every kernel of Engine includes: storage types, conversions, warp and block primitives, asynchronous copies, tensor-core operations, random numbers.
 //
 // Two compilers read a kernel. NVRTC, which has no headers of the toolkit: everything that needs one stands here as PTX (sm_80 and newer). And g++ with
-// `-DENGINE_EMULATE -include engine_emulation.h`, which runs the same source on the CPU; engine_emulation_ptx.h then stands for the PTX.
+// -DENGINE_EMULATE, which makes a library that runs the same source on the CPU (engine_emulation.h); engine_emulation_ptx.h then stands for the PTX.
 // Names and layouts are the PTX ISA's ("Warp Level Matrix Instructions", "Data Movement and Conversion Instructions: cp.async").
 #pragma once
 
 #if defined(ENGINE_EMULATE)
-#if !defined(ENGINE_EMULATION)
-#error "g++ reads kernels only after engine_emulation.h: give -include engine_emulation.h"
-#endif
+#include "engine_emulation.h"
+#define ENGINE_HAS_FLOAT8 1
 #else
+#define ENGINE_HAS_FLOAT8 (__CUDA_ARCH__ >= 890)
 
 typedef signed char int8_t;
 typedef unsigned char uint8_t;
@@ -89,7 +89,7 @@ ENGINE_DEVICE uint32_t pack_half16(float low, float high) {
   return result;
 }
 
-#if __CUDA_ARCH__ >= 890
+#if ENGINE_HAS_FLOAT8
 /// Two e4m3 numbers, the first in the low byte.
 ENGINE_DEVICE uint16_t pack_float8(float low, float high) {
   uint16_t result;
@@ -194,7 +194,7 @@ ENGINE_DEVICE void multiply_add_half16(float (&d)[4], const uint32_t (&a)[4], co
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-#if __CUDA_ARCH__ >= 890
+#if ENGINE_HAS_FLOAT8
 /// The same with four bytes in a word: a [16, 32], b [32, 8]; a0 row g, columns 4t … 4t + 3; a2, a3 at columns + 16; b1 at rows + 16.
 ENGINE_DEVICE void multiply_add_float8(float (&d)[4], const uint32_t (&a)[4], const uint32_t b0, const uint32_t b1) {
   asm volatile("mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"

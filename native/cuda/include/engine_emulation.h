@@ -1,5 +1,5 @@
-// Runs a kernel source on the CPU: g++ -std=c++17 -O1 -ffp-contract=off -fPIC -shared -fvisibility=hidden -Wno-unknown-pragmas -DENGINE_EMULATE
-// -include engine_emulation.h -x c++ Kernel.cu. For correctness, not for speed.
+// Runs a kernel source on the CPU: g++ -std=c++17 -O1 -ffp-contract=off -fPIC -shared -fvisibility=hidden -Wno-unknown-pragmas -DENGINE_EMULATE -x c++ Kernel.cu
+// makes a library that exports the three functions at the end. For correctness, not for speed.
 //
 // The threads of a block are fibers of the calling thread; blocks run one after another. Barriers, shuffles, votes, ldmatrix and mma are places where fibers wait
 // for each other: the last to come does the operation for all. Three orders of fibers and blocks show what a missing barrier hides: in ascending order a
@@ -8,8 +8,6 @@
 // block, with guard zones behind each array; what is not reported as an error is then a NaN in the result.
 // A block must not wait for another block, and a kernel's local objects must not need destructors.
 #pragma once
-
-#define ENGINE_EMULATION 1
 
 #include <sys/mman.h>
 
@@ -103,6 +101,7 @@ inline unsigned char* shared_memory;
 inline shared_region regions[most_arrays];
 inline int region_count;
 inline size_t shared_used, dynamic_bytes;
+inline int block_waiting, warp_waiting[most_threads / warp_size], named_waiting[16];
 inline bool failed;
 inline int order_of_launch;
 inline uint64_t random_state;
@@ -198,11 +197,8 @@ inline int describe(char* text, size_t room, const fiber& f) {
   leave();
 }
 
-inline void finish_copies(fiber& f, int left);
-
 [[noreturn]] inline void fiber_main() {
   kernel->call(kernel_arguments);
-  finish_copies(*current, 0);
   current->where = state::ended;
   leave();
 }
@@ -312,7 +308,7 @@ inline bool guards_are_intact() {
 
 // ---- Where fibers meet -----------------------------------------------------------------------------------------------------
 
-inline bool same_place(const place& a, const place& b) { return a.line == b.line && strcmp(a.file, b.file) == 0; }
+inline bool same_place(const place& a, const place& b) { return a.line == b.line && (a.file == b.file || strcmp(a.file, b.file) == 0); }
 
 inline const char* file_name(const char* path) {
   const char* slash = strrchr(path, '/');
@@ -322,9 +318,8 @@ inline const char* file_name(const char* path) {
 inline void block_barrier(place at) {
   current->where = state::at_block_barrier;
   current->at = at;
-  int arrived = 0;
-  for (int i = 0; i < thread_count; i++) arrived += fibers[i].where == state::at_block_barrier;
-  if (arrived == thread_count) {
+  if (++block_waiting == thread_count) {
+    block_waiting = 0;
     for (int i = 0; i < thread_count; i++) {
       if (!same_place(fibers[i].at, at)) fail("%s at line %d meets %s at line %d of another thread", at.name, at.line, fibers[i].at.name, fibers[i].at.line);
     }
@@ -340,13 +335,13 @@ inline void named_barrier_at(int id, int threads, place at) {
   current->at = at;
   current->barrier = id;
   current->barrier_threads = threads;
-  int arrived = 0;
   for (int i = 0; i < thread_count; i++) {
-    if (fibers[i].where != state::at_named_barrier || fibers[i].barrier != id) continue;
-    arrived++;
-    if (fibers[i].barrier_threads != threads) fail("barrier %d is waited for with %d and with %d threads", id, threads, fibers[i].barrier_threads);
+    const fiber& f = fibers[i];
+    if (f.where == state::at_named_barrier && f.barrier == id && f.barrier_threads != threads)
+      fail("barrier %d is waited for with %d and with %d threads", id, threads, f.barrier_threads);
   }
-  if (arrived == threads) {
+  if (++named_waiting[id] == threads) {
+    named_waiting[id] = 0;
     for (int i = 0; i < thread_count; i++) {
       if (fibers[i].where == state::at_named_barrier && fibers[i].barrier == id) fibers[i].where = state::ready;
     }
@@ -364,18 +359,19 @@ inline void warp_operation(uint32_t mask, resolver resolve, void* payload, place
   me.mask = mask;
   me.resolve = resolve;
   me.payload = payload;
+  int& waiting = warp_waiting[first / warp_size];
+  waiting++;
+  if (first + warp_size - __builtin_clz(mask) > thread_count) fail("%s at line %d: the mask %08x names lanes that the block of %d threads does not have", at.name, at.line, mask, thread_count);
+  if (waiting < __builtin_popcount(mask)) return to_scheduler();
   void* payloads[warp_size] = {};
   for (int l = 0; l < warp_size; l++) {
     if (!(mask >> l & 1)) continue;
-    if (first + l >= thread_count) fail("%s at line %d: the mask %08x names lane %d, which the block does not have", at.name, at.line, mask, l);
     const fiber& other = fibers[first + l];
-    if (other.where != state::at_warp_operation || other.resolve != resolve || other.mask != mask || !same_place(other.at, at)) {
-      to_scheduler();
-      return;
-    }
+    if (other.where != state::at_warp_operation || other.resolve != resolve || other.mask != mask || !same_place(other.at, at)) return to_scheduler();
     payloads[l] = other.payload;
   }
   resolve(payloads, mask, first);
+  waiting -= __builtin_popcount(mask);
   for (int l = 0; l < warp_size; l++) {
     if (mask >> l & 1) fibers[first + l].where = state::ready;
   }
@@ -393,7 +389,8 @@ inline void report_deadlock() {
     const fiber& f = fibers[i];
     if (waiting->where == state::at_warp_operation && i / warp_size != waiting->index / warp_size) continue;
     if (waiting->where == state::at_warp_operation && !(waiting->mask >> i % warp_size & 1)) continue;
-    if (f.where != waiting->where || !same_place(f.at, waiting->at) || f.mask != waiting->mask) other = &f;
+    const bool other_mask = f.where == state::at_warp_operation && f.mask != waiting->mask;
+    if (f.where != waiting->where || !same_place(f.at, waiting->at) || other_mask) other = &f;
   }
   int at = snprintf(error_text, sizeof error_text, "%s: block (%u, %u, %u): ", kernel->name, block_index.x, block_index.y, block_index.z);
   at += describe(error_text + at, sizeof error_text - at, *waiting);
@@ -431,6 +428,9 @@ inline bool run_warp(int warp, bool descending, bool shuffled, bool to_the_end) 
 
 inline bool run_block() {
   begin_shared();
+  block_waiting = 0;
+  memset(warp_waiting, 0, sizeof warp_waiting);
+  memset(named_waiting, 0, sizeof named_waiting);
   for (int i = 0; i < thread_count; i++) prepare(fibers[i], i);
   bool descending = order_of_launch == 1, shuffled = order_of_launch == 2;
   int warps = (thread_count + warp_size - 1) / warp_size;

@@ -7,10 +7,16 @@ internal sealed class EmulatedDevice : IDisposable
 {
     private EmulatedDevice(EmulationCompiler compiler, long memory)
     {
-        Driver = new RecordingCudaDriver(new EmulatedCudaDriver(memory));
+        Compiler = compiler;
+        Emulation = new EmulatedCudaDriver(memory);
+        Driver = new RecordingCudaDriver(Emulation);
         Context = new CudaContext(Driver, compiler);
         Stream = Context.CreateStream();
     }
+
+    public EmulationCompiler Compiler { get; }
+
+    public EmulatedCudaDriver Emulation { get; }
 
     public RecordingCudaDriver Driver { get; }
 

@@ -85,7 +85,7 @@ public sealed unsafe partial class EmulatedCudaDriver
         (Module Module, string Name) target;
         lock (_lock) target = _functions[function];
         CudaArgument[] kept = arguments.ToArray();
-        Do(stream, () => target.Module.Launch(target.Name, grid, threads, dynamicSharedBytes, kept));
+        Do(stream, () => target.Module.Launch(target.Name, grid, threads, dynamicSharedBytes, kept, Order, OrderSeed));
     }
 
     /// <inheritdoc/>

@@ -6,9 +6,8 @@ namespace Engine.Kernels.Devices.Cuda;
 /// <summary>
 /// A driver without a GPU: device memory is host memory, a module is a shared library made from the kernel's own source by <see cref="EmulationCompiler"/>,
 /// and a launch runs it at once on the calling thread. Slow; it shows index errors and wrong sums where no GPU is at hand. Memory is filled with NaNs
-/// when it is given and fenced, so that reading what was never written and writing outside show. A module exports
-/// <c>int32_t eng_emulate_launch(const char* function, const uint32_t grid[3], const uint32_t block[3], uint32_t dynamic_shared_bytes, void** arguments)</c>,
-/// which returns 0 when the function ran, and may export <c>const char* eng_emulate_message()</c>, which then says what went wrong.
+/// when it is given and fenced, so that reading what was never written and writing outside show. What a module exports stands at the end of
+/// <c>engine_emulation.h</c>.
 /// </summary>
 public sealed unsafe partial class EmulatedCudaDriver : ICudaDriver
 {
@@ -36,6 +35,12 @@ public sealed unsafe partial class EmulatedCudaDriver : ICudaDriver
 
     /// <summary>What the device pretends to have.</summary>
     public long MemoryBytes { get; }
+
+    /// <summary>In what order threads and blocks of the launches that follow run; results must not depend on it.</summary>
+    public EmulationOrder Order { get; set; }
+
+    /// <summary>Seed of <see cref="EmulationOrder.Shuffled"/>.</summary>
+    public ulong OrderSeed { get; set; }
 
     /// <inheritdoc/>
     public CudaDeviceInfo Describe(int ordinal) => new(0, "emulated device", 8, 0, MemoryBytes, 1, 227 << 10, Pools: true);
@@ -119,18 +124,21 @@ public sealed unsafe partial class EmulatedCudaDriver : ICudaDriver
     public nint LoadModule(CudaImage image)
     {
         nint library = NativeLibrary.Load(image.Path);
-        if (!NativeLibrary.TryGetExport(library, "eng_emulate_launch", out nint launch))
+        if (!NativeLibrary.TryGetExport(library, "eng_emulate_launch", out nint launch) || !NativeLibrary.TryGetExport(library, "eng_emulate_error", out nint error)
+            || !NativeLibrary.TryGetExport(library, "eng_emulate_order", out nint order))
         {
             NativeLibrary.Free(library);
-            throw new CudaException("cuModuleLoadData", -1, $"{image.Path} ({image.Name}) does not export eng_emulate_launch; does its source include the device header?");
+            throw new CudaException("cuModuleLoadData", -1, $"{image.Path} ({image.Name}) does not export eng_emulate_launch; does its source include engine_device.cuh?");
         }
 
-        NativeLibrary.TryGetExport(library, "eng_emulate_message", out nint message);
         nint handle = New();
         lock (_lock)
         {
             _modules.Add(
-                handle, new Module(image.Name, library, (delegate* unmanaged[Cdecl]<byte*, uint*, uint*, uint, void**, int>)launch, (delegate* unmanaged[Cdecl]<byte*>)message));
+                handle,
+                new Module(
+                    image.Name, (delegate* unmanaged[Cdecl]<byte*, uint*, uint*, uint, void**, int>)launch, (delegate* unmanaged[Cdecl]<byte*>)error,
+                    (delegate* unmanaged[Cdecl]<int, ulong, void>)order));
         }
 
         return handle;
@@ -173,13 +181,10 @@ public sealed unsafe partial class EmulatedCudaDriver : ICudaDriver
     }
 
     private sealed class Module(
-        string name, nint library, delegate* unmanaged[Cdecl]<byte*, uint*, uint*, uint, void**, int> launch, delegate* unmanaged[Cdecl]<byte*> message)
+        string name, delegate* unmanaged[Cdecl]<byte*, uint*, uint*, uint, void**, int> launch, delegate* unmanaged[Cdecl]<byte*> error,
+        delegate* unmanaged[Cdecl]<int, ulong, void> setOrder)
     {
-        public string Name => name;
-
-        public nint Library => library;
-
-        public void Launch(string function, CudaGrid grid, int threads, int shared, CudaArgument[] arguments)
+        public void Launch(string function, CudaGrid grid, int threads, int shared, CudaArgument[] arguments, EmulationOrder order, ulong seed)
         {
             void** slots = stackalloc void*[arguments.Length + 1];
             uint* blocks = stackalloc uint[] { (uint)grid.X, (uint)grid.Y, (uint)grid.Z };
@@ -189,10 +194,9 @@ public sealed unsafe partial class EmulatedCudaDriver : ICudaDriver
             fixed (byte* characters = text)
             {
                 for (int i = 0; i < arguments.Length; i++) slots[i] = values + i;
+                setOrder((int)order, seed);
                 int status = launch(characters, blocks, block, (uint)shared, slots);
-                if (status == 0) return;
-                string reason = message is null ? "" : ": " + Marshal.PtrToStringUTF8((nint)message());
-                throw new CudaException("cuLaunchKernel", status, $"the emulation of {function} of {name} ended with {status}{reason}");
+                if (status != 0) throw new CudaException("cuLaunchKernel", status, $"{name}: {Marshal.PtrToStringUTF8((nint)error())}");
             }
         }
     }

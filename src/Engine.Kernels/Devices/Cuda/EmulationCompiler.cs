@@ -3,13 +3,13 @@ using System.Diagnostics;
 namespace Engine.Kernels.Devices.Cuda;
 
 /// <summary>
-/// Makes shared libraries for <see cref="EmulatedCudaDriver"/> from kernels' sources with g++ and the emulation header (macro <c>ENG_CUDA_EMULATED</c>).
+/// Makes shared libraries for <see cref="EmulatedCudaDriver"/> from kernels' sources with g++ and the emulation header (macro <c>ENGINE_EMULATE</c>).
 /// Only for machines without a GPU; nothing that is shipped needs it.
 /// </summary>
 public sealed class EmulationCompiler : ICudaCompiler
 {
     private static readonly string[] s_options =
-        ["-x", "c++", "-std=c++17", "-O2", "-march=native", "-ffp-contract=off", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-gnu-unique", "-Wall", "-Wno-unknown-pragmas"];
+        ["-x", "c++", "-std=c++17", "-O1", "-march=native", "-ffp-contract=off", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-gnu-unique", "-Wall", "-Wno-unknown-pragmas"];
 
     private readonly string _folder, _compiler, _version;
 
@@ -38,10 +38,12 @@ public sealed class EmulationCompiler : ICudaCompiler
     }
 
     /// <inheritdoc/>
-    public CudaImage Compile(CudaKernel kernel, string architecture)
+    public CudaImage Compile(CudaKernel kernel, string architecture) => Compile(kernel.ToString(), kernel.Source, CudaSources.Of(kernel), kernel.Defines);
+
+    /// <summary>The same for a source that is not an operation's.</summary>
+    internal CudaImage Compile(string name, string sourceName, string source, IReadOnlyList<CudaDefine> defines)
     {
-        string source = CudaSources.Of(kernel);
-        List<string> options = [.. s_options, "-DENG_CUDA_EMULATED=1", .. kernel.Defines.Select(define => $"-D{define.Name}={define.Value}")];
+        List<string> options = [.. s_options, "-DENGINE_EMULATE=1", .. defines.Select(define => $"-D{define.Name}={define.Value}")];
         var cache = new CudaCache(_folder);
         string key = CudaCache.Key([source, .. CudaCache.HeaderTexts(), .. options, _version, Processor()]);
         string path = cache.PathOf(key, ".so", target =>
@@ -49,24 +51,24 @@ public sealed class EmulationCompiler : ICudaCompiler
             string folder = Directory.CreateTempSubdirectory("engine-emulation-").FullName;
             try
             {
-                foreach (var (name, text) in CudaSources.Headers)
+                foreach (var (headerName, text) in CudaSources.Headers)
                 {
-                    string header = Path.Combine(folder, name);
+                    string header = Path.Combine(folder, headerName);
                     Directory.CreateDirectory(Path.GetDirectoryName(header)!);
                     File.WriteAllText(header, text);
                 }
 
-                string file = Path.Combine(folder, Path.GetFileName(kernel.Source));
+                string file = Path.Combine(folder, Path.GetFileName(sourceName));
                 File.WriteAllText(file, source);
                 var (status, log) = Run(_compiler, [.. options, "-I", folder, file, "-o", target]);
-                if (status != 0) throw new CudaException("g++", status, $"{kernel} does not compile for the emulation:\n{log}");
+                if (status != 0) throw new CudaException("g++", status, $"{name} does not compile for the emulation:\n{log}");
             }
             finally
             {
                 Directory.Delete(folder, recursive: true);
             }
         });
-        return new CudaImage(kernel.ToString(), path, []);
+        return new CudaImage(name, path, []);
     }
 
     private static (int Status, string Output) Run(string program, IEnumerable<string> arguments)
