@@ -1,0 +1,69 @@
+using Engine.Kernels.Devices.Cuda;
+
+namespace Engine.Kernels.Ops.Gemm;
+
+/// <summary>The weight and bias of a linear layer, y = x·Wᵀ + b, on a device. Names memory, does not own it.</summary>
+public sealed record CudaLinear
+{
+    private CudaLinear(ulong weight, long length, DeviceSpan<float> bias, int inputs, int outputs, GemmInput input, float scale)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(inputs);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(outputs);
+        Input = input;
+        if (inputs % Alignment != 0)
+        {
+            throw new ArgumentException(
+                $"inputs must be a multiple of {Alignment} (16 bytes of {input}), they are {inputs}; pad weight and x with zeros to {(inputs + Alignment - 1) / Alignment * Alignment}.",
+                nameof(inputs));
+        }
+
+        if (length != (long)inputs * outputs) throw new ArgumentException($"weight must hold outputs × inputs = {outputs} × {inputs} numbers, it holds {length}.", nameof(weight));
+        if (bias.Length != 0 && bias.Length != outputs) throw new ArgumentException($"bias must hold {outputs} numbers, or none; it holds {bias.Length}.", nameof(bias));
+        if (weight % 16 != 0) throw new ArgumentException($"weight must start at a multiple of 16 bytes, it starts at 0x{weight:x}.", nameof(weight));
+        Weight = weight;
+        Bias = bias;
+        Inputs = inputs;
+        Outputs = outputs;
+        Scale = scale;
+    }
+
+    /// <summary>Address of the weight [Outputs, Inputs], row-major (the layout of a state dict).</summary>
+    public ulong Weight { get; }
+
+    /// <summary>[Outputs], or empty.</summary>
+    public DeviceSpan<float> Bias { get; }
+
+    /// <summary>K.</summary>
+    public int Inputs { get; }
+
+    /// <summary>N.</summary>
+    public int Outputs { get; }
+
+    /// <summary>What W and x are stored as.</summary>
+    public GemmInput Input { get; }
+
+    /// <summary>What x·Wᵀ is multiplied by before the bias: the scale of x times the scale of W. 1 but for <see cref="GemmInput.Float8"/>.</summary>
+    public float Scale { get; }
+
+    /// <summary>Bytes of one number of W or x.</summary>
+    public int ElementBytes => Input == GemmInput.Float8 ? 1 : 2;
+
+    private int Alignment => 16 / ElementBytes;
+
+    /// <summary>In bfloat16.</summary>
+    /// <param name="weight">[outputs, inputs], at a multiple of 16 bytes.</param>
+    /// <param name="bias">[outputs], or empty.</param>
+    /// <param name="inputs">K, a multiple of 8.</param>
+    /// <param name="outputs">N.</param>
+    /// <exception cref="ArgumentException">A length or an alignment does not fit.</exception>
+    public static CudaLinear Of(DeviceSpan<Bfloat16> weight, DeviceSpan<float> bias, int inputs, int outputs) =>
+        new(weight.Address, weight.Length, bias, inputs, outputs, GemmInput.Bfloat16, 1);
+
+    /// <summary>In binary16; as with bfloat16.</summary>
+    public static CudaLinear Of(DeviceSpan<Half> weight, DeviceSpan<float> bias, int inputs, int outputs) =>
+        new(weight.Address, weight.Length, bias, inputs, outputs, GemmInput.Half, 1);
+
+    /// <summary>In e4m3, one byte a number; inputs is a multiple of 16, and <paramref name="scale"/> the product of the scales that W and x were divided by.</summary>
+    public static CudaLinear Of(DeviceSpan<byte> weight, DeviceSpan<float> bias, int inputs, int outputs, float scale) =>
+        new(weight.Address, weight.Length, bias, inputs, outputs, GemmInput.Float8, scale);
+}

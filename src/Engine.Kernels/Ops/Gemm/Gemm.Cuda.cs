@@ -1,0 +1,134 @@
+using System.Runtime.CompilerServices;
+using Engine.Kernels.Devices.Cuda;
+using Engine.Kernels.Ops.Activation;
+
+namespace Engine.Kernels.Ops.Gemm;
+
+/// <summary>Linear layers on a device: Gemm.cu. Sums are float32 in the order of the tensor cores and of <see cref="GemmPlan.Splits"/>, the same at every call.</summary>
+public static partial class Gemm
+{
+    /// <summary>The kernel's number of a gated residual, behind those of the activations.</summary>
+    private const int GatedResidual = 3;
+
+    /// <summary>y = f(scale · x·Wᵀ + b).</summary>
+    /// <param name="stream">Where the work goes.</param>
+    /// <param name="x">[rows, Inputs], row-major without gaps, at a multiple of 16 bytes; stored as the weight is.</param>
+    /// <param name="rows">M, zero or more.</param>
+    /// <param name="linear">W and b.</param>
+    /// <param name="y">[rows, Outputs]: float or <see cref="Bfloat16"/>.</param>
+    /// <param name="workspace">For products that are split; must hold what <see cref="Plan"/> says.</param>
+    /// <param name="activation">f: none, <see cref="ActivationFunction.GeluTanh"/> or <see cref="ActivationFunction.Silu"/>.</param>
+    /// <exception cref="ArgumentException">A length, a type or an alignment does not fit.</exception>
+    public static void Multiply<TInput, TOutput>(
+        CudaStream stream, DeviceSpan<TInput> x, int rows, CudaLinear linear, DeviceSpan<TOutput> y, GemmWorkspace workspace, ActivationFunction activation = ActivationFunction.None)
+        where TInput : unmanaged
+        where TOutput : unmanaged =>
+        Multiply(Plan(stream, rows, linear), stream, x, rows, linear, y, workspace, activation);
+
+    /// <summary>y += gate ⊙ (scale · x·Wᵀ + b): the end of a gated residual branch.</summary>
+    /// <param name="stream">Where the work goes.</param>
+    /// <param name="x">[rows, Inputs].</param>
+    /// <param name="rows">M.</param>
+    /// <param name="linear">W and b.</param>
+    /// <param name="gates">One gate vector per group of rows: group g's stands at g · <paramref name="gateStride"/>, Outputs long.</param>
+    /// <param name="gateStride">Distance between gate vectors.</param>
+    /// <param name="rowsPerGate">Consecutive rows that share a gate.</param>
+    /// <param name="firstRow">Number of the first row given here; row r belongs to group (firstRow + r) / rowsPerGate.</param>
+    /// <param name="y">[rows, Outputs], read and written.</param>
+    /// <param name="workspace">For products that are split.</param>
+    public static void MultiplyGated<TInput>(
+        CudaStream stream, DeviceSpan<TInput> x, int rows, CudaLinear linear, DeviceSpan<float> gates, int gateStride, int rowsPerGate, int firstRow, DeviceSpan<float> y, GemmWorkspace workspace)
+        where TInput : unmanaged =>
+        MultiplyGated(Plan(stream, rows, linear), stream, x, rows, linear, gates, gateStride, rowsPerGate, firstRow, y, workspace);
+
+    /// <summary>How a product is shared out on a stream's device.</summary>
+    public static GemmPlan Plan(CudaStream stream, int rows, CudaLinear linear) =>
+        GemmPlan.For(rows, linear.Outputs, linear.Inputs * linear.ElementBytes, stream.Context.Device.Multiprocessors);
+
+    /// <summary>
+    /// The kernel of a tile, of what the factors are stored as, of what is fused behind it (an <see cref="ActivationFunction"/>, or null for the gated residual) and of whether results
+    /// are bfloat16. 254 registers at most, 64 to 96 KiB of shared memory, no spills.
+    /// </summary>
+    public static CudaKernel Describe(GemmTile tile, GemmInput input, ActivationFunction? activation, bool bfloat16) => new()
+    {
+        Source = "Gemm/Gemm.cu",
+        Function = "gemm",
+        Defines =
+        [
+            .. tile.Defines, new("ENG_INPUT", (int)input), new("ENG_OUTPUT", bfloat16 ? 1 : 0),
+            new("ENG_EPILOGUE", activation switch
+            {
+                null => GatedResidual,
+                ActivationFunction.None => 0,
+                ActivationFunction.GeluTanh => 1,
+                ActivationFunction.Silu => 2,
+                _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, "Only GELU and SiLU can be fused behind a product on the device."),
+            }),
+        ],
+        ThreadsPerBlock = GemmTile.Threads,
+        DynamicSharedBytes = tile.SharedBytes,
+        RegisterBudget = tile.RegisterBudget,
+        SharedBudget = tile.SharedBytes,
+        Hot = true,
+        Architectures = input == GemmInput.Float8 ? [.. CudaKernel.AllArchitectures.Where(name => name != "sm_80")] : CudaKernel.AllArchitectures,
+    };
+
+    /// <summary>Every tile, as the number of environments decides which is taken: queries, keys and values; embeddings; the branches' ends; the MLPs.</summary>
+    internal static IEnumerable<CudaKernel> CudaKernelsFor(CudaModelShape _) => GemmTile.All.SelectMany(tile => new[]
+    {
+        Describe(tile, GemmInput.Bfloat16, ActivationFunction.None, bfloat16: true),
+        Describe(tile, GemmInput.Bfloat16, ActivationFunction.None, bfloat16: false),
+        Describe(tile, GemmInput.Bfloat16, ActivationFunction.GeluTanh, bfloat16: true),
+        Describe(tile, GemmInput.Bfloat16, ActivationFunction.Silu, bfloat16: true),
+        Describe(tile, GemmInput.Bfloat16, null, bfloat16: false),
+    });
+
+    internal static void Multiply<TInput, TOutput>(
+        GemmPlan plan, CudaStream stream, DeviceSpan<TInput> x, int rows, CudaLinear linear, DeviceSpan<TOutput> y, GemmWorkspace workspace, ActivationFunction activation)
+        where TInput : unmanaged
+        where TOutput : unmanaged
+    {
+        if (typeof(TOutput) != typeof(float) && typeof(TOutput) != typeof(Bfloat16))
+            throw new ArgumentException($"y must be float or Bfloat16, it is {typeof(TOutput).Name}.", nameof(y));
+        Check(plan, x, rows, linear, y, workspace);
+        CudaKernel kernel = Describe(plan.Tile, linear.Input, activation, typeof(TOutput) == typeof(Bfloat16));
+        Launch(kernel, plan, stream, x.Address, rows, linear, y.Address, workspace, default, 0, 1, 0);
+    }
+
+    internal static void MultiplyGated<TInput>(
+        GemmPlan plan, CudaStream stream, DeviceSpan<TInput> x, int rows, CudaLinear linear, DeviceSpan<float> gates, int gateStride, int rowsPerGate, int firstRow,
+        DeviceSpan<float> y, GemmWorkspace workspace)
+        where TInput : unmanaged
+    {
+        Check(plan, x, rows, linear, y, workspace);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rowsPerGate);
+        ArgumentOutOfRangeException.ThrowIfNegative(firstRow);
+        ArgumentOutOfRangeException.ThrowIfNegative(gateStride);
+        if (rows == 0) return;
+        gates.Require((long)((firstRow + rows - 1) / rowsPerGate) * gateStride + linear.Outputs, nameof(gates), $"rows {firstRow}…{firstRow + rows - 1} at {rowsPerGate} rows a gate");
+        Launch(Describe(plan.Tile, linear.Input, null, bfloat16: false), plan, stream, x.Address, rows, linear, y.Address, workspace, gates, gateStride, rowsPerGate, firstRow);
+    }
+
+    private static void Launch(
+        CudaKernel kernel, GemmPlan plan, CudaStream stream, ulong x, int rows, CudaLinear linear, ulong y, GemmWorkspace workspace, DeviceSpan<float> gates, int gateStride, int rowsPerGate, int firstRow)
+    {
+        int rowBytes = linear.Inputs * linear.ElementBytes;
+        stream.Launch(
+            kernel, plan.Grid, CudaArgument.Pointer(x), CudaArgument.Pointer(linear.Weight), linear.Bias, CudaArgument.Pointer(y), gates, workspace.Parts, workspace.Arrivals,
+            rows, linear.Outputs, rowBytes, rowBytes, rowBytes, linear.Outputs, gateStride, rowsPerGate, firstRow, linear.Scale);
+    }
+
+    private static void Check<TInput, TOutput>(GemmPlan plan, DeviceSpan<TInput> x, int rows, CudaLinear linear, DeviceSpan<TOutput> y, GemmWorkspace workspace)
+        where TInput : unmanaged
+        where TOutput : unmanaged
+    {
+        Type stored = linear.Input switch { GemmInput.Bfloat16 => typeof(Bfloat16), GemmInput.Half => typeof(Half), _ => typeof(byte) };
+        if (typeof(TInput) != stored) throw new ArgumentException($"x must be {stored.Name}, as the weight is, it is {typeof(TInput).Name}.", nameof(x));
+        ArgumentOutOfRangeException.ThrowIfNegative(rows);
+        x.Require((long)rows * linear.Inputs, nameof(x), $"rows × inputs = {rows} × {linear.Inputs}");
+        y.Require((long)rows * linear.Outputs, nameof(y), $"rows × outputs = {rows} × {linear.Outputs}");
+        workspace.Require(plan);
+        if (x.Address % 16 != 0 || y.Address % (ulong)(2 * Unsafe.SizeOf<TOutput>()) != 0)
+            throw new ArgumentException($"x must start at a multiple of 16 bytes and y at one of {2 * Unsafe.SizeOf<TOutput>()}, they start at 0x{x.Address:x} and 0x{y.Address:x}.", nameof(x));
+    }
+}

@@ -1,0 +1,208 @@
+using Engine.Kernels.Devices.Cuda;
+using Engine.Kernels.Ops.Activation;
+using Engine.Kernels.Ops.Gemm;
+using Engine.Kernels.Tests.Devices;
+using Engine.Kernels.Variants;
+
+namespace Engine.Kernels.Tests.Cuda.Tensor;
+
+/// <summary>Gemm.cu on the CPU against the reference on the same rounded factors: what is left is the order of adding, and the rounding of bfloat16 results.</summary>
+public sealed class GemmCudaTests
+{
+    /// <summary>Of the sum of the products' magnitudes: float32 sums of a few hundred products in another order.</summary>
+    private const float SumTolerance = 1e-6f;
+
+    /// <summary>Half a unit in the last place of bfloat16.</summary>
+    private const float BfloatTolerance = 1f / 256;
+
+    // Rows, outputs, inputs, splits: one, one less and one more than tiles, odd counts, sums shorter than a slice and of a slice and a bit, parts of unequal length and none.
+    private static readonly (int Rows, int Outputs, int Inputs, int Splits)[] s_shapes =
+        [(1, 1, 8, 1), (64, 64, 64, 1), (70, 75, 72, 1), (63, 130, 520, 3), (129, 65, 136, 2), (130, 131, 320, 4)];
+
+    [Theory]
+    [InlineData(0, ActivationFunction.GeluTanh, true)]
+    [InlineData(1, ActivationFunction.None, false)]
+    [InlineData(2, ActivationFunction.None, true)]
+    [InlineData(2, ActivationFunction.Silu, false)]
+    public void Products_of_bfloat16_are_the_references(int tile, ActivationFunction activation, bool bfloat16)
+    {
+        using var device = TensorDevice.Open();
+        foreach (var (rows, outputs, inputs, splits) in s_shapes)
+        {
+            var problem = new Problem(rows, outputs, inputs, value => Bfloat16.From(value).ToSingle());
+            using PackedLinear packed = problem.Pack();
+            var expected = new float[rows * outputs];
+            Gemm.Multiply(KernelVariant.Reference, problem.X, rows, packed, expected, activation, 0, packed.Panels);
+            using DeviceBuffer<Bfloat16> x = device.Stream.Upload<Bfloat16>(Bfloat16.Round(problem.X)), weight = device.Stream.Upload<Bfloat16>(Bfloat16.Round(problem.Weight));
+            using DeviceBuffer<float> bias = device.Stream.Upload<float>(problem.Bias);
+            var linear = CudaLinear.Of(weight, bias, inputs, outputs);
+            var plan = GemmPlan.With(GemmTile.All[tile], rows, outputs, splits);
+            float[] y = device.InEveryOrder(() => bfloat16
+                ? Array.ConvertAll(Run<Bfloat16, Bfloat16>(device, plan, x, rows, linear, activation), value => value.ToSingle())
+                : Run<Bfloat16, float>(device, plan, x, rows, linear, activation));
+            Near(expected, y, problem.Magnitudes(), bfloat16 ? BfloatTolerance : 0, $"{plan} of {rows} × {outputs} × {inputs}");
+        }
+    }
+
+    [Fact]
+    public void A_gated_residual_adds_to_the_stream_with_the_gate_of_its_group_of_rows()
+    {
+        using var device = TensorDevice.Open();
+        foreach (var (rows, outputs, inputs, splits) in s_shapes)
+        {
+            const int RowsPerGate = 48, FirstRow = 20;
+            int stride = outputs + 3, groups = (FirstRow + rows + RowsPerGate - 1) / RowsPerGate;
+            var problem = new Problem(rows, outputs, inputs, value => Bfloat16.From(value).ToSingle());
+            float[] gates = Guarded.Normal(groups * stride, 5).Span.ToArray(), stream = Guarded.Normal(rows * outputs, 6).Span.ToArray();
+            using PackedLinear packed = problem.Pack();
+            float[] expected = [.. stream];
+            Gemm.MultiplyGated(KernelVariant.Reference, problem.X, rows, packed, gates, stride, RowsPerGate, FirstRow, expected);
+            using DeviceBuffer<Bfloat16> x = device.Stream.Upload<Bfloat16>(Bfloat16.Round(problem.X)), weight = device.Stream.Upload<Bfloat16>(Bfloat16.Round(problem.Weight));
+            using DeviceBuffer<float> bias = device.Stream.Upload<float>(problem.Bias), onDevice = device.Stream.Upload<float>(gates), y = device.Stream.Allocate<float>(rows * outputs);
+            var plan = GemmPlan.With(GemmTile.Medium, rows, outputs, splits);
+            using var workspace = new GemmWorkspace(device.Stream, plan);
+            float[] actual = device.InEveryOrder(() =>
+            {
+                device.Stream.Upload<float>(stream, y.Span);
+                Gemm.MultiplyGated<Bfloat16>(
+                    plan, device.Stream, x, rows, CudaLinear.Of(weight, bias, inputs, outputs), onDevice, stride, RowsPerGate, FirstRow, y, workspace);
+                return device.Read(y.Span);
+            });
+            float[] magnitudes = problem.Magnitudes();
+            for (int i = 0; i < magnitudes.Length; i++)
+            {
+                float gate = gates[(FirstRow + i / outputs) / RowsPerGate * stride + i % outputs];
+                magnitudes[i] = magnitudes[i] * Math.Abs(gate) + Math.Abs(stream[i]);
+            }
+
+            Near(expected, actual, magnitudes, 0, $"{plan} of {rows} × {outputs} × {inputs}");
+        }
+    }
+
+    [Fact]
+    public void Binary16_and_e4m3_are_multiplied_exactly_and_e4m3_gets_its_scale_back()
+    {
+        using var device = TensorDevice.Open();
+        const int Rows = 67, Outputs = 66, Inputs = 144;
+        var plan = GemmPlan.With(GemmTile.Small, Rows, Outputs);
+        var halves = new Problem(Rows, Outputs, Inputs, value => (float)(Half)value);
+        using (DeviceBuffer<Half> x = device.Stream.Upload<Half>(Array.ConvertAll(halves.X, value => (Half)value)), weight = device.Stream.Upload<Half>(Array.ConvertAll(halves.Weight, value => (Half)value)))
+        using (DeviceBuffer<float> bias = device.Stream.Upload<float>(halves.Bias))
+        {
+            var linear = CudaLinear.Of(weight, bias, Inputs, Outputs);
+            float[] y = device.InEveryOrder(() => Run<Half, float>(device, plan, x, Rows, linear, ActivationFunction.None));
+            Near(halves.Expected(1), y, halves.Magnitudes(), 0, "binary16");
+        }
+
+        // Any byte but the two NaNs is a number.
+        var bytes = new byte[(Rows + Outputs) * Inputs];
+        new Random(3).NextBytes(bytes);
+        for (int i = 0; i < bytes.Length; i++)
+        {
+            if ((bytes[i] & 127) == 127) bytes[i] = 1;
+        }
+
+        byte[] left = bytes[..(Rows * Inputs)], right = bytes[(Rows * Inputs)..];
+        var eighths = new Problem(Array.ConvertAll(left, FromE4M3), Array.ConvertAll(right, FromE4M3), halves.Bias, Inputs);
+        using (DeviceBuffer<byte> x = device.Stream.Upload<byte>(left), weight = device.Stream.Upload<byte>(right))
+        using (DeviceBuffer<float> bias = device.Stream.Upload<float>(halves.Bias))
+        {
+            const float Scale = 0.037f;
+            var linear = CudaLinear.Of(weight, bias, Inputs, Outputs, Scale);
+            float[] y = device.InEveryOrder(() => Run<byte, float>(device, plan, x, Rows, linear, ActivationFunction.None));
+            Near(eighths.Expected(Scale), y, Array.ConvertAll(eighths.Magnitudes(), value => value * Scale), 0, "e4m3");
+        }
+    }
+
+    [Fact]
+    public void The_launch_is_the_plans_and_needs_its_workspace()
+    {
+        using var device = TensorDevice.Open();
+        const int Rows = 70, Outputs = 10, Inputs = 640;
+        using DeviceBuffer<Bfloat16> x = device.Stream.Upload<Bfloat16>(new Bfloat16[Rows * Inputs]), weight = device.Stream.Upload<Bfloat16>(new Bfloat16[Outputs * Inputs]);
+        using DeviceBuffer<float> y = device.Stream.Allocate<float>(Rows * Outputs);
+        var linear = CudaLinear.Of(weight, default, Inputs, Outputs);
+        var plan = GemmPlan.With(GemmTile.Small, Rows, Outputs, splits: 2);
+        using GemmWorkspace workspace = new(device.Stream, plan), none = new(device.Stream);
+        device.Driver.Forget();
+        Gemm.Multiply(plan, device.Stream, x.Span, Rows, linear, y.Span, workspace, ActivationFunction.None);
+        CudaCall launch = Assert.Single(device.Driver.Calls, call => call.Name == "cuLaunchKernel");
+        Assert.Equal(("gemm", new CudaGrid(2, 2), 128, 4 * 128 * 128), (launch.Target, launch.Grid, launch.Threads, launch.Bytes));
+        Assert.All(device.Read(y.Span), value => Assert.Equal(0, value));
+        var error = Assert.Throws<ArgumentException>(() => Gemm.Multiply(plan, device.Stream, x.Span, Rows, linear, y.Span, none, ActivationFunction.None));
+        Assert.Contains("2 parts of 2 tiles of 64 × 64", error.Message);
+    }
+
+    [Fact]
+    public void What_the_device_cannot_read_in_whole_chunks_is_refused()
+    {
+        using var device = TensorDevice.Open();
+        using DeviceBuffer<Bfloat16> memory = device.Stream.Allocate<Bfloat16>(1024);
+        using DeviceBuffer<float> y = device.Stream.Allocate<float>(64);
+        using var workspace = new GemmWorkspace(device.Stream);
+        Assert.Contains("pad weight and x with zeros to 16", Assert.Throws<ArgumentException>(() => CudaLinear.Of(memory.Slice(0, 100), default, 10, 10)).Message);
+        Assert.Contains("it holds 99", Assert.Throws<ArgumentException>(() => CudaLinear.Of(memory.Slice(0, 99), default, 8, 10)).Message);
+        Assert.Contains("multiple of 16 bytes", Assert.Throws<ArgumentException>(() => CudaLinear.Of(memory.Slice(4, 80), default, 8, 10)).Message);
+        var linear = CudaLinear.Of(memory.Slice(0, 64), default, 8, 8);
+        Assert.Contains("multiple of 16 bytes", Assert.Throws<ArgumentException>(() => Gemm.Multiply(device.Stream, memory.Slice(1, 64), 8, linear, y.Span, workspace)).Message);
+        Assert.Contains("x must be Bfloat16", Assert.Throws<ArgumentException>(() => Gemm.Multiply(device.Stream, y.Span, 8, linear, y.Span, workspace)).Message);
+        Assert.Contains("rows × outputs = 9 × 8", Assert.Throws<ArgumentException>(() => Gemm.Multiply(device.Stream, memory.Slice(64, 72), 9, linear, y.Span, workspace)).Message);
+    }
+
+    private static TOutput[] Run<TInput, TOutput>(TensorDevice device, GemmPlan plan, DeviceSpan<TInput> x, int rows, CudaLinear linear, ActivationFunction activation)
+        where TInput : unmanaged
+        where TOutput : unmanaged
+    {
+        using DeviceBuffer<TOutput> y = device.Stream.Allocate<TOutput>((long)rows * linear.Outputs);
+        using var workspace = new GemmWorkspace(device.Stream, plan);
+        Gemm.Multiply(plan, device.Stream, x, rows, linear, y.Span, workspace, activation);
+        return device.Read(y.Span);
+    }
+
+    private static void Near(float[] expected, float[] actual, float[] magnitudes, float relative, string what)
+    {
+        for (int i = 0; i < expected.Length; i++)
+        {
+            float error = Math.Abs(expected[i] - actual[i]), allowed = SumTolerance * magnitudes[i] + relative * Math.Abs(expected[i]);
+            Assert.True(error <= allowed, $"{what}: number {i} is {actual[i]}, the reference {expected[i]}; off by {error}, allowed are {allowed}");
+        }
+    }
+
+    private static float FromE4M3(byte bits)
+    {
+        int exponent = bits >> 3 & 15, fraction = bits & 7;
+        float magnitude = exponent == 0 ? MathF.ScaleB(fraction, -9) : MathF.ScaleB(8 + fraction, exponent - 10);
+        return bits < 128 ? magnitude : -magnitude;
+    }
+
+    private sealed record Problem(float[] X, float[] Weight, float[] Bias, int Inputs)
+    {
+        public Problem(int rows, int outputs, int inputs, Func<float, float> round)
+            : this(
+                Array.ConvertAll(Guarded.Normal(rows * inputs, 1).Span.ToArray(), value => round(value)), Array.ConvertAll(Guarded.Normal(outputs * inputs, 2).Span.ToArray(), value => round(value)),
+                Guarded.Normal(outputs, 3).Span.ToArray(), inputs)
+        {
+        }
+
+        private int Outputs => Bias.Length;
+
+        public PackedLinear Pack() => new(Weight, Bias, Inputs, Outputs);
+
+        public float[] Expected(float scale) => Sum(scale, value => value);
+
+        public float[] Magnitudes() => Sum(1, Math.Abs);
+
+        private float[] Sum(float scale, Func<double, double> of)
+        {
+            var sums = new float[X.Length / Inputs * Outputs];
+            for (int i = 0; i < sums.Length; i++)
+            {
+                double sum = 0;
+                for (int k = 0; k < Inputs; k++) sum += of((double)X[i / Outputs * Inputs + k] * Weight[i % Outputs * Inputs + k]);
+                sums[i] = (float)(sum * scale + of(Bias[i % Outputs]));
+            }
+
+            return sums;
+        }
+    }
+}
