@@ -3,7 +3,7 @@
 
 DIR is a checkout of github.com/world-model-eval/world-model-eval, whose model.py and diffusion.py run unchanged. Weights, context, actions
 and noise come from files, so that both sides compute the same frames. Talks in lines: prints one JSON object when ready, then answers
-"begin" (back to the context), "frame" (one more frame, timed in here) and "write PATH" (the frames so far, raw float32 [F, H, W, C]).
+"begin" (back to the context), "frame" (one more frame, timed in here) and "write PATH" (the frames so far, raw float32 [F, B, H, W, C]).
 """
 
 import argparse
@@ -40,7 +40,7 @@ def main():
     network.load_state_dict({name: torch.from_numpy(weights[name]) for name in weights.files})
     sampler = diffusion.Diffusion(sampling_timesteps=config["sampling_steps"])
     arrays = numpy.load(given.input)
-    context, actions, noise = (torch.from_numpy(arrays[name])[None] for name in ("context", "actions", "noise"))
+    context, actions, noise = (torch.from_numpy(arrays[name]).transpose(0, 1).contiguous() for name in ("context", "actions", "noise"))
     print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads(), "stand_ins": replaced}), flush=True)
 
     frames = context
@@ -56,7 +56,7 @@ def main():
             frames = sampler.generate(network, frames, actions, n_context_frames=count, n_frames=count + 1)
             print(json.dumps({"milliseconds": 1e3 * (time.perf_counter() - start)}), flush=True)
         elif word == "write":
-            frames[0].numpy().tofile(rest)
+            frames.transpose(0, 1).contiguous().numpy().tofile(rest)
             print(json.dumps({"frames": frames.shape[1]}), flush=True)
 
 

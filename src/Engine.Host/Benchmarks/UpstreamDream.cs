@@ -21,6 +21,17 @@ internal sealed class UpstreamDream : IDisposable
     /// <summary>What ran: versions, threads, and what had to be replaced because it is not installed.</summary>
     public string Description { get; private set; } = "";
 
+    /// <summary>Whether a folder is a checkout of it.</summary>
+    /// <exception cref="InvalidOperationException">It is of something else; the message says what is missing.</exception>
+    public static void Check(string checkout)
+    {
+        foreach (string needed in new[] { "model.py", "diffusion.py" })
+        {
+            if (!File.Exists(Path.Combine(checkout, needed)))
+                throw new InvalidOperationException($"{checkout} has no {needed}: --upstream wants a checkout of github.com/world-model-eval/world-model-eval.");
+        }
+    }
+
     /// <summary>Starts Python and waits until it has loaded the model.</summary>
     /// <param name="checkout">Folder of a checkout of world-model-eval.</param>
     /// <param name="python">The interpreter.</param>
@@ -28,12 +39,6 @@ internal sealed class UpstreamDream : IDisposable
     /// <exception cref="InvalidOperationException">Python or torch is missing, or the checkout is of something else; the message says which.</exception>
     public static UpstreamDream Start(string checkout, string python, string folder)
     {
-        foreach (string needed in new[] { "model.py", "diffusion.py" })
-        {
-            if (!File.Exists(Path.Combine(checkout, needed)))
-                throw new InvalidOperationException($"{checkout} has no {needed}: --upstream wants a checkout of github.com/world-model-eval/world-model-eval.");
-        }
-
         foreach (string name in s_files)
         {
             using var source = typeof(UpstreamDream).Assembly.GetManifestResourceStream($"upstream.{name}") ?? throw new InvalidOperationException($"The program lacks its part {name}.");
@@ -82,7 +87,7 @@ internal sealed class UpstreamDream : IDisposable
     /// <summary>One more frame; its time in milliseconds, as Python saw it.</summary>
     public double Frame() => Ask("frame").GetProperty("milliseconds").GetDouble();
 
-    /// <summary>All frames since the context began, [F, H, W, C].</summary>
+    /// <summary>All frames since the context began, [F, B, H, W, C].</summary>
     public float[] Frames(string folder)
     {
         string path = Path.Combine(folder, "frames.bin");

@@ -1,13 +1,9 @@
-using System.Diagnostics;
-using Engine.Kernels.Diagnostics;
 using Engine.Kernels.Ops.Philox;
-using Engine.Kernels.Threading;
-using Engine.Kernels.Variants;
 using Engine.Runtime.Weights;
 
 namespace Engine.Runtime.WorldModel;
 
-/// <summary>Times dreams of a given shape with random weights.</summary>
+/// <summary>Shapes that are timed and compared, and random weights for them.</summary>
 public static class WorldModelBenchmark
 {
     /// <summary>The shape that is trained in a few minutes on two cores: 8×8×4 latents, width 128, 4 layers, window 4, one step.</summary>
@@ -60,41 +56,6 @@ public static class WorldModelBenchmark
         SamplingSteps = 10,
     };
 
-    /// <summary>Times steps of <paramref name="environments"/> dreams whose windows have slid.</summary>
-    /// <param name="name">A name for the result.</param>
-    /// <param name="config">Shape.</param>
-    /// <param name="environments">Dreams that advance together.</param>
-    /// <param name="mode">Exact or streaming.</param>
-    /// <param name="seconds">Time to measure, about; at least three steps are taken.</param>
-    /// <param name="pool">Threads; the shared pool when null.</param>
-    public static WorldModelTiming Run(string name, WorldModelConfig config, int environments, DreamMode mode, double seconds = 2, WorkerPool? pool = null)
-    {
-        pool ??= WorkerPool.Shared;
-        using WorldModelWeights weights = RandomWeights(config);
-        using var dream = new DreamState(weights, environments, mode, seed: 1, pool: pool);
-        var listed = Enumerable.Range(0, environments).ToArray();
-        float[] context = Normal(config.MaxFrames * config.FrameNumbers, 1), contextActions = Normal(config.MaxFrames * config.ActionDim, 2);
-        float[] actions = Normal(environments * config.ActionDim, 3), latents = new float[environments * config.FrameNumbers];
-        foreach (int environment in listed) dream.Reset(environment, 0, context, contextActions);
-        for (int i = 0; i < 3; i++) dream.Step(listed, actions, latents);
-        var times = new List<double>();
-        TimeSpan processor = Environment.CpuUsage.TotalTime;
-        var total = Stopwatch.StartNew();
-        while (times.Count < 3 || total.Elapsed.TotalSeconds < seconds)
-        {
-            long start = Stopwatch.GetTimestamp();
-            dream.Step(listed, actions, latents);
-            times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
-        }
-
-        double processorTime = (Environment.CpuUsage.TotalTime - processor).TotalMilliseconds / times.Count;
-        times.Sort();
-        double flops = WorldModelFlops.Frame(config, mode, config.SamplingSteps, config.MaxFrames) * environments;
-        double original = WorldModelFlops.OriginalFrame(config, config.SamplingSteps, config.MaxFrames) * environments;
-        return new WorldModelTiming(
-            name, mode, environments, pool.Threads, times[times.Count / 2], times[0], processorTime, times.Count, flops, original, ArithmeticPeak.Measure(Fastest()) * pool.Threads);
-    }
-
     /// <summary>Weights that keep activations near one.</summary>
     public static WorldModelWeights RandomWeights(WorldModelConfig config, ulong seed = 1) => WorldModelWeights.Load(RandomArrays(config, seed), config);
 
@@ -113,14 +74,5 @@ public static class WorldModelBenchmark
         }
 
         return weights;
-    }
-
-    private static KernelVariant Fastest() => KernelVariants.List().Single(table => table.Operation == "gemm").Active;
-
-    private static float[] Normal(int length, uint index)
-    {
-        var values = new float[length];
-        Philox.FillNormal(values, new PhiloxKey(2, PhiloxStream.Latent, index));
-        return values;
     }
 }

@@ -20,6 +20,20 @@ public sealed class BenchTests : IDisposable
     }
 
     [Theory]
+    [InlineData("exact", 1)]
+    [InlineData("streaming", 3)]
+    public async Task A_dream_of_any_shape_is_timed(string mode, int batch)
+    {
+        using var output = new StringWriter();
+        string call = $"bench worldmodel --dim 24 --layers 1 --heads 2 --latent 6 --channels 3 --window 3 --steps 2 --pairs 2 --json --mode {mode} --batch {batch}";
+        Assert.Equal(0, await CommandLine.RunAsync(call.Split(' '), output, TextWriter.Null));
+        var figures = System.Text.Json.JsonDocument.Parse(output.ToString()).RootElement;
+        Assert.InRange(figures.GetProperty("ms_per_frame").GetDouble(), 1e-6, 1e4);
+        Assert.Equal(mode, figures.GetProperty("mode").GetString());
+        Assert.Equal(System.Text.Json.JsonValueKind.Null, figures.GetProperty("upstream_ms_per_frame").ValueKind);
+    }
+
+    [Theory]
     [InlineData("small", ".", "inputs that the original does not know")]
     [InlineData("medium", ".", "has no model.py")]
     public async Task A_comparison_that_cannot_be_made_says_why(string size, string checkout, string message)

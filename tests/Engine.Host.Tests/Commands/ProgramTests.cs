@@ -37,8 +37,8 @@ public class ProgramTests
     [InlineData("TERM", 143)]
     public async Task A_signal_stops_work_with_its_own_exit_code(string signal, int status)
     {
-        using var program = new ProgramProcess("bench", "world-model", "--environments", "1", "--seconds", "600");
-        await program.WaitForErrorAsync("timing world-model");
+        using var program = new ProgramProcess("bench", "worldmodel", "--pairs", "100000");
+        await program.WaitForErrorAsync("timing worldmodel");
         program.Signal(signal);
         var (code, error) = await program.EndAsync();
         Assert.Equal(status, code);
@@ -59,7 +59,9 @@ public class ProgramTests
     [InlineData(1, "export /tmp", "'/tmp' holds no trained policy")]
     [InlineData(1, "worldmodel generate --model no.json --weights no.npz --settings no.json --case a --input no.npz --out o.npz", "no.json")]
     [InlineData(2, "worldmodel generate --model no.json", "--weights")]
-    [InlineData(2, "bench world-modle", "Did you mean 'world-model'?")]
+    [InlineData(2, "bench worldmodle", "orldmodle")]
+    [InlineData(2, "bench worldmodel --dim 30", "dim / num_heads must be a multiple of 4")]
+    [InlineData(2, "bench worldmodel --batch 0", "--batch must be positive")]
     [InlineData(1, "data show nowhere", "there is no such directory")]
     public async Task What_is_wrong_is_one_sentence_and_an_exit_code(int status, string call, string message)
     {
