@@ -154,5 +154,8 @@ public sealed unsafe class CudaStream : IDisposable
     /// <summary>Ends it once its work is done.</summary>
     public void Dispose() => _handle.Dispose();
 
+    /// <summary>The driver's handle, for libraries that work in the order of a stream.</summary>
+    internal nint Handle => _handle.Value;
+
     internal void Free(CudaHandle memory) => Context.FreeMemory(memory, _handle);
 }

@@ -4,7 +4,7 @@ using Engine.Kernels.Ops.Activation;
 
 namespace Engine.Kernels.Ops.Gemm;
 
-/// <summary>Linear layers on a device: Gemm.cu. Sums are float32 in the order of the tensor cores and of <see cref="GemmPlan.Splits"/>, the same at every call.</summary>
+/// <summary>Linear layers on a device: Gemm.cu, or cuBLASLt where a <see cref="GemmWorkspace"/> has it. Sums are float32 in the order of the tensor cores and of <see cref="GemmPlan.Splits"/>, the same at every call.</summary>
 public static partial class Gemm
 {
     /// <summary>The kernel's number of a gated residual, behind those of the activations.</summary>
@@ -91,6 +91,7 @@ public static partial class Gemm
         if (typeof(TOutput) != typeof(float) && typeof(TOutput) != typeof(Bfloat16))
             throw new ArgumentException($"y must be float or Bfloat16, it is {typeof(TOutput).Name}.", nameof(y));
         Check(plan, x, rows, linear, y, workspace);
+        if (workspace.Library?.TryMultiply(stream, x.Address, rows, linear, y.Address, typeof(TOutput) == typeof(Bfloat16), activation) == true) return;
         CudaKernel kernel = Describe(plan.Tile, linear.Input, activation, typeof(TOutput) == typeof(Bfloat16));
         Launch(kernel, plan, stream, x.Address, rows, linear, y.Address, workspace, default, 0, 1, 0);
     }

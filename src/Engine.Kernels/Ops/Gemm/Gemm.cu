@@ -8,7 +8,7 @@
 //
 // Roofline, bf16. One k-slice of a TM x TN tile is 2*TM*TN*BK operations on 2*(TM+TN)*BK bytes from L2: 128x128 makes 64 operations a byte, 64x64
 // makes 32. One SM of an H100/H200 does 4096 dense bf16 operations a clock by wgmma, by mma.sync about two thirds of it, and gets about 40 bytes a
-// clock out of L2 when all ask, so 128x128 is where both limits meet (2600 of 4096) and smaller tiles are bound by L2. Shared memory gives 128
+// clock out of L2 when all ask (an assumption, to be measured), so 128x128 is where both limits meet (2600 of 4096) and smaller tiles are bound by L2. Shared memory gives 128
 // bytes a clock: a 64x64 warp tile reads 4 KiB for 131072 operations, 32 of 50 clocks; a 64x32 one 3 KiB for 65536, 24 of 25.
 // M = 8192 (32 environments of 256 tokens; N 1024, 3072, 4096): 512 to 2048 tiles on 264 places, 97 % of whole waves: expected 55-60 % of 989
 // TFLOP/s, which is 75-80 % of what a wgmma kernel reaches. M = 256 (one environment): 2 GFLOP at most, 8 MB of weights (1.8 us of HBM3e), but

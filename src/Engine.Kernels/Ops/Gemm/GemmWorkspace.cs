@@ -27,7 +27,10 @@ public sealed class GemmWorkspace : IDisposable
         stream.Clear(_arrivals.Span);
     }
 
-    /// <summary>Bytes on the device.</summary>
+    /// <summary>Takes the products that it has an algorithm for, if there is one; to be disposed by who made it.</summary>
+    public CublasLtGemm? Library { get; init; }
+
+    /// <summary>Bytes on the device, without the library's.</summary>
     public long Bytes => _parts.Bytes + _arrivals.Bytes;
 
     internal DeviceSpan<float> Parts => _parts.Span;

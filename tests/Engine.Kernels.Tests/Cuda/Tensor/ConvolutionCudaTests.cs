@@ -21,7 +21,7 @@ public sealed class ConvolutionCudaTests
     public void Convolutions_are_the_plain_loops(
         int tile, int kernel, int stride, int padding, int trailing, bool upsampled, int images, int height, int width, int inputs, int outputs, int splits)
     {
-        using var device = TensorDevice.Open();
+        using var device = EmulatedDevice.Open();
         float[] x = Rounded(images * height * width * inputs, 1), weight = Rounded(outputs * kernel * kernel * inputs, 2), bias = Guarded.Normal(outputs, 3).Span.ToArray();
         using DeviceBuffer<Bfloat16> onDevice = device.Stream.Upload<Bfloat16>(Bfloat16.Round(x)), weights = device.Stream.Upload<Bfloat16>(Bfloat16.Round(weight));
         using DeviceBuffer<float> biases = device.Stream.Upload<float>(bias);
@@ -75,7 +75,7 @@ public sealed class ConvolutionCudaTests
     [Fact]
     public void The_launch_is_the_plans_and_what_does_not_fit_is_refused()
     {
-        using var device = TensorDevice.Open();
+        using var device = EmulatedDevice.Open();
         using DeviceBuffer<Bfloat16> x = device.Stream.Upload<Bfloat16>(new Bfloat16[16 * 16 * 8]), weight = device.Stream.Upload<Bfloat16>(new Bfloat16[4 * 9 * 8]);
         using DeviceBuffer<float> y = device.Stream.Allocate<float>(32 * 32 * 4);
         using var workspace = new GemmWorkspace(device.Stream);

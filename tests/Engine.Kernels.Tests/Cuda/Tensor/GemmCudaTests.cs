@@ -26,7 +26,7 @@ public sealed class GemmCudaTests
     [InlineData(2, ActivationFunction.Silu, false)]
     public void Products_of_bfloat16_are_the_references(int tile, ActivationFunction activation, bool bfloat16)
     {
-        using var device = TensorDevice.Open();
+        using var device = EmulatedDevice.Open();
         foreach (var (rows, outputs, inputs, splits) in s_shapes)
         {
             var problem = new Problem(rows, outputs, inputs, value => Bfloat16.From(value).ToSingle());
@@ -47,7 +47,7 @@ public sealed class GemmCudaTests
     [Fact]
     public void A_gated_residual_adds_to_the_stream_with_the_gate_of_its_group_of_rows()
     {
-        using var device = TensorDevice.Open();
+        using var device = EmulatedDevice.Open();
         foreach (var (rows, outputs, inputs, splits) in s_shapes)
         {
             const int RowsPerGate = 48, FirstRow = 20;
@@ -82,7 +82,7 @@ public sealed class GemmCudaTests
     [Fact]
     public void Binary16_and_e4m3_are_multiplied_exactly_and_e4m3_gets_its_scale_back()
     {
-        using var device = TensorDevice.Open();
+        using var device = EmulatedDevice.Open();
         const int Rows = 67, Outputs = 66, Inputs = 144;
         var plan = GemmPlan.With(GemmTile.Small, Rows, Outputs);
         var halves = new Problem(Rows, Outputs, Inputs, value => (float)(Half)value);
@@ -117,7 +117,7 @@ public sealed class GemmCudaTests
     [Fact]
     public void The_launch_is_the_plans_and_needs_its_workspace()
     {
-        using var device = TensorDevice.Open();
+        using var device = EmulatedDevice.Open();
         const int Rows = 70, Outputs = 10, Inputs = 640;
         using DeviceBuffer<Bfloat16> x = device.Stream.Upload<Bfloat16>(new Bfloat16[Rows * Inputs]), weight = device.Stream.Upload<Bfloat16>(new Bfloat16[Outputs * Inputs]);
         using DeviceBuffer<float> y = device.Stream.Allocate<float>(Rows * Outputs);
@@ -136,7 +136,7 @@ public sealed class GemmCudaTests
     [Fact]
     public void What_the_device_cannot_read_in_whole_chunks_is_refused()
     {
-        using var device = TensorDevice.Open();
+        using var device = EmulatedDevice.Open();
         using DeviceBuffer<Bfloat16> memory = device.Stream.Allocate<Bfloat16>(1024);
         using DeviceBuffer<float> y = device.Stream.Allocate<float>(64);
         using var workspace = new GemmWorkspace(device.Stream);
@@ -149,7 +149,7 @@ public sealed class GemmCudaTests
         Assert.Contains("rows × outputs = 9 × 8", Assert.Throws<ArgumentException>(() => Gemm.Multiply(device.Stream, memory.Slice(64, 72), 9, linear, y.Span, workspace)).Message);
     }
 
-    private static TOutput[] Run<TInput, TOutput>(TensorDevice device, GemmPlan plan, DeviceSpan<TInput> x, int rows, CudaLinear linear, ActivationFunction activation)
+    private static TOutput[] Run<TInput, TOutput>(EmulatedDevice device, GemmPlan plan, DeviceSpan<TInput> x, int rows, CudaLinear linear, ActivationFunction activation)
         where TInput : unmanaged
         where TOutput : unmanaged
     {

@@ -22,7 +22,7 @@ public sealed class SpatialAttentionCudaTests
     [InlineData(128, 0, new[] { 16, 65, 130 })]
     public void Attention_is_the_references_for_every_tail(int width, int plan, int[] lengths)
     {
-        using var device = TensorDevice.Open();
+        using var device = EmulatedDevice.Open();
         foreach (int tokens in lengths)
         {
             const int Heads = 2;
@@ -46,7 +46,7 @@ public sealed class SpatialAttentionCudaTests
     [Fact]
     public void Scores_far_apart_neither_overflow_nor_vanish()
     {
-        using var device = TensorDevice.Open();
+        using var device = EmulatedDevice.Open();
         const int Tokens = 130, Width = 64;
         // Scores up to ±5000, and the greatest in the last slice: the running maximum has to move.
         float[] values = Guarded.Normal(Tokens * 3 * Width, 4).Span.ToArray();
@@ -94,7 +94,7 @@ public sealed class SpatialAttentionCudaTests
     [Fact]
     public void Shapes_that_the_kernel_has_no_fragments_for_are_refused()
     {
-        using var device = TensorDevice.Open();
+        using var device = EmulatedDevice.Open();
         using DeviceBuffer<Bfloat16> qkv = device.Stream.Allocate<Bfloat16>(4096), output = device.Stream.Allocate<Bfloat16>(1024);
         Assert.Throws<ArgumentOutOfRangeException>(() => SpatialAttention.Apply(device.Stream, qkv, 1, 4, 1, 40, output));
         Assert.Throws<ArgumentOutOfRangeException>(() => SpatialAttention.Apply(device.Stream, qkv, 1, 4, 1, 144, output));
