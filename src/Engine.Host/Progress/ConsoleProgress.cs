@@ -28,7 +28,7 @@ public sealed class ConsoleProgress : IProgressReporter, IDisposable
         _output = output;
         _time = time;
         _interval = interval;
-        _bars = terminal is null ? null : new LiveBars((IAnsiConsole)terminal);
+        _bars = terminal is null ? null : new LiveBars(terminal);
     }
 
     /// <inheritdoc />

@@ -28,6 +28,7 @@ internal sealed class FakeCheckout : IDisposable
         Write("src/A.cs", "class A;");
         Write("native/CMakeLists.txt", "");
         Write("native/onnxruntime/fetch.sh", "echo onnxruntime >> \"$CALLS\"; mkdir -p \"$1\"; : > \"$1/libonnxruntime.so.1\"");
+        Write("native/cuda/nvrtc/fetch.sh", "echo nvrtc >> \"$CALLS\"; if [ -e \"$OFFLINE\" ]; then echo no network; exit 1; fi; mkdir -p \"$1\"; : > \"$1/libnvrtc.so.12\"");
         Directory.CreateDirectory(Path.Combine(Root, "tests"));
         File.Copy(Path.Combine(Golden.Root, "engine"), Launcher);
         WriteScript(Path.Combine(Root, "program"), "echo \"program $*\"; env; exit 5");
@@ -79,7 +80,7 @@ internal sealed class FakeCheckout : IDisposable
         return calls;
     }
 
-    /// <summary>Sets one of the switches that the fake tools look at: missing, broken, slow, unformatted.</summary>
+    /// <summary>Sets one of the switches that the fake tools look at: missing, broken, slow, unformatted, offline.</summary>
     public void Switch(string name, bool on)
     {
         string file = Path.Combine(_base, name);
@@ -122,7 +123,7 @@ internal sealed class FakeCheckout : IDisposable
         start.Environment["ROOT"] = Root;
         foreach (var (name, value) in Environment) start.Environment[name] = value;
         start.Environment["CALLS"] = Path.Combine(_base, "calls");
-        foreach (string name in new[] { "missing", "installed", "broken", "slow", "unformatted" })
+        foreach (string name in new[] { "missing", "installed", "broken", "slow", "unformatted", "offline" })
             start.Environment[name.ToUpperInvariant()] = Path.Combine(_base, name);
         using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync();

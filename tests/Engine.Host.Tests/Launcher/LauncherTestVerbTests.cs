@@ -34,7 +34,21 @@ public sealed class LauncherTestVerbTests : IDisposable
         Assert.Equal(0, status);
         Assert.EndsWith("\n8 passed, 0 failed, 2 skipped\n", output, StringComparison.Ordinal);
         Assert.Contains("A.Needs_a_GPU: no GPU on this machine (2 times)", output, StringComparison.Ordinal);
-        Assert.Equal(["onnxruntime", "cmake -S", "cmake --build", "dotnet build Engine.sln", "dotnet format"], _checkout.TakeCalls());
+        Assert.Equal(["onnxruntime", "nvrtc", "cmake -S", "cmake --build", "dotnet build Engine.sln", "dotnet format"], _checkout.TakeCalls());
+
+        Assert.Equal(0, _checkout.Run("test").Status);
+        Assert.Empty(_checkout.TakeCalls());
+    }
+
+    [Fact]
+    public void A_compiler_for_CUDA_that_is_not_to_be_had_is_said_in_a_line_and_hinders_nothing()
+    {
+        _checkout.TestProject("Engine.A.Tests", Green);
+        _checkout.Switch("offline", on: true);
+        var (status, _, error) = _checkout.Run("test");
+        Assert.Equal(0, status);
+        Assert.Contains("the tests that need it are skipped: no network\n", error, StringComparison.Ordinal);
+        Assert.Contains("nvrtc", _checkout.TakeCalls());
 
         Assert.Equal(0, _checkout.Run("test").Status);
         Assert.Empty(_checkout.TakeCalls());

@@ -75,7 +75,7 @@ public sealed class CudaCache
     public (int Count, long Bytes) Measure()
     {
         if (!Directory.Exists(_folder)) return (0, 0);
-        FileInfo[] files = [.. new DirectoryInfo(_folder).EnumerateFiles().Where(file => file.Extension is ".cubin" or ".so" && file.Name[0] != '.')];
+        FileInfo[] files = [.. new DirectoryInfo(_folder).EnumerateFiles().Where(file => file.Extension is ".cubin" or ".ptx" or ".so" && file.Name[0] != '.')];
         return (files.Length, files.Sum(file => file.Length));
     }
 

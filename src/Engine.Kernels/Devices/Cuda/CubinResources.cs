@@ -1,0 +1,7 @@
+namespace Engine.Kernels.Devices.Cuda;
+
+/// <summary>What a compiled kernel takes of the machine.</summary>
+/// <param name="Registers">Of a thread.</param>
+/// <param name="SharedBytes">Static shared memory of a block.</param>
+/// <param name="FrameBytes">Stack of a thread in local memory: arrays that are indexed at run time, and registers that were spilt. 0 means that nothing was.</param>
+public sealed record CubinResources(int Registers, int SharedBytes, int FrameBytes);
