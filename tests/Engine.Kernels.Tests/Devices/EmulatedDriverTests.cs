@@ -1,4 +1,5 @@
 using Engine.Kernels.Devices.Cuda;
+using Engine.Kernels.Devices.Cuda.Probe;
 
 namespace Engine.Kernels.Tests.Devices;
 
@@ -74,5 +75,53 @@ public sealed class EmulatedDriverTests
         using var device = EmulatedDevice.Open();
         var error = Assert.Throws<CudaException>(() => new CudaContext(device.Driver, EmulationCompiler.TryFind()!, 3));
         Assert.Contains("there is no CUDA device 3; emulated on the CPU has 1", error.Message);
+    }
+
+    [Theory]
+    [InlineData(EmulationOrder.Ascending)]
+    [InlineData(EmulationOrder.Descending)]
+    [InlineData(EmulationOrder.Shuffled)]
+    public void A_kernel_runs_from_its_source(EmulationOrder order)
+    {
+        using var device = EmulatedDevice.Open();
+        device.Emulated.Order = order;
+        Assert.True(DeviceProbe.Run(device.Context) > 0);
+        CudaCall launch = Assert.Single(device.Driver.Calls, call => call.Name == "cuLaunchKernel");
+        Assert.Equal(new CudaCall("cuLaunchKernel", "probe", new CudaGrid(8), 128, 0), launch);
+    }
+
+    [Fact]
+    public void A_launch_that_fails_names_kernel_constants_and_geometry()
+    {
+        using var device = EmulatedDevice.Open();
+        CudaKernel absent = DeviceProbe.Describe() with { Function = "absent" };
+        var error = Assert.Throws<CudaException>(() => device.Stream.Launch(absent, new CudaGrid(2), 0));
+        Assert.Contains("absent(ENGINE_THREADS=128) on 2×1×1 blocks of 128 threads", error.Message);
+        error = Assert.Throws<CudaException>(() => device.Stream.Launch(DeviceProbe.Describe(), new CudaGrid(1, 70000), 0));
+        Assert.Contains("probe(ENGINE_THREADS=128) on 1×70000×1 blocks", error.Message);
+        error = Assert.Throws<CudaException>(() => device.Stream.Launch(DeviceProbe.Describe() with { DynamicSharedBytes = 1 << 20 }, new CudaGrid(1), 0));
+        Assert.Contains("wants 1048576 bytes of dynamic shared memory a block, emulated device gives 232448 at most", error.Message);
+    }
+
+    [Fact]
+    public void A_source_that_does_not_compile_says_which_and_what_the_compiler_said()
+    {
+        using var device = EmulatedDevice.Open();
+        CudaKernel broken = DeviceProbe.Describe() with { Defines = [new("ENGINE_THREADS", "nonsense")] };
+        var error = Assert.Throws<CudaException>(() => device.Context.Prepare([broken]));
+        Assert.Contains("probe(ENGINE_THREADS=nonsense) does not compile", error.Message);
+        Assert.Contains("Probe.cu", error.Message);
+        error = Assert.Throws<CudaException>(() => device.Context.Prepare([broken with { Source = "Nowhere/Nothing.cu" }]));
+        Assert.Contains("there is no source Ops/Nowhere/Nothing.cu", error.Message);
+    }
+
+    [Fact]
+    public void A_kernel_that_writes_behind_a_buffer_is_found_when_the_buffer_is_freed()
+    {
+        using var device = EmulatedDevice.Open();
+        using DeviceBuffer<float> x = device.Stream.Upload<float>(new float[10]);
+        DeviceBuffer<float> y = device.Stream.Allocate<float>(8);
+        DeviceProbe.Launch(device.Stream, x.Span, y.Span with { Length = 10 }, 1, 1, 10);
+        Assert.Equal(700, Assert.Throws<CudaException>(() => device.Emulated.Free(y.Span.Address)).Status);
     }
 }

@@ -74,18 +74,22 @@ public sealed class NvrtcCompiler : ICudaCompiler
         string source = CudaSources.Of(kernel), target = ptx ? $"compute_{_architectures.Max()}" : architecture;
         List<string> options = [$"--gpu-architecture={target}", "--std=c++17", "-default-device", "-lineinfo", .. kernel.Defines.Select(define => $"-D{define.Name}={define.Value}")];
         if (kernel.FastMath) options.Add("--use_fast_math");
-        string key = CudaCache.Key([kernel.Source, source, .. CudaCache.HeaderTexts(), .. options, Name, _driver, architecture]);
+        string key = CudaCache.Key([kernel.Source, source, .. Headers().SelectMany(header => new[] { header.Key, header.Value }), .. options, Name, _driver, architecture]);
         string path = _cache.PathOf(key, ptx ? ".ptx" : ".cubin", file =>
         {
             lock (_lock)
             {
-                var (status, image, log) = _nvrtc.Compile(kernel.Source, source, [.. CudaSources.Headers], options, ptx);
+                var (status, image, log) = _nvrtc.Compile(kernel.Source, source, [.. Headers()], options, ptx);
                 if (status != 0) throw new CudaException("nvrtcCompileProgram", status, $"{kernel} does not compile for {target} with {Name} ({_nvrtc.ErrorText(status)}):\n{log}");
                 File.WriteAllBytes(file, image);
             }
         });
         return new CudaImage(kernel.ToString(), path, File.ReadAllBytes(path));
     }
+
+    // What g++ needs for the emulation is no reason to compile again.
+    private static IEnumerable<KeyValuePair<string, string>> Headers() =>
+        CudaSources.Headers.Where(header => header.Key.EndsWith(".cuh", StringComparison.Ordinal)).OrderBy(header => header.Key, StringComparer.Ordinal);
 
     private static int Number(string architecture) => int.Parse(architecture.AsSpan(3).TrimEnd("af"), CultureInfo.InvariantCulture);
 
