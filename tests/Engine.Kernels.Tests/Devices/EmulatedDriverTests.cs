@@ -84,7 +84,7 @@ public sealed class EmulatedDriverTests
     public void A_kernel_runs_from_its_source(EmulationOrder order)
     {
         using var device = EmulatedDevice.Open();
-        device.Emulated.Order = order;
+        device.Emulation.Order = order;
         Assert.True(DeviceProbe.Run(device.Context) > 0);
         CudaCall launch = Assert.Single(device.Driver.Calls, call => call.Name == "cuLaunchKernel");
         Assert.Equal(new CudaCall("cuLaunchKernel", "probe", new CudaGrid(8), 128, 0), launch);
@@ -122,6 +122,6 @@ public sealed class EmulatedDriverTests
         using DeviceBuffer<float> x = device.Stream.Upload<float>(new float[10]);
         DeviceBuffer<float> y = device.Stream.Allocate<float>(8);
         DeviceProbe.Launch(device.Stream, x.Span, y.Span with { Length = 10 }, 1, 1, 10);
-        Assert.Equal(700, Assert.Throws<CudaException>(() => device.Emulated.Free(y.Span.Address)).Status);
+        Assert.Equal(700, Assert.Throws<CudaException>(() => device.Emulation.Free(y.Span.Address)).Status);
     }
 }
