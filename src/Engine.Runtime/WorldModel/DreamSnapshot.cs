@@ -1,17 +1,16 @@
 namespace Engine.Runtime.WorldModel;
 
-/// <summary>The whole state of one environment of a <see cref="DreamState"/> at one moment; fits every dream with the same weights, mode and window.</summary>
-public sealed class DreamSnapshot
+/// <summary>
+/// The whole state of one environment of a dream at one moment; fits every dream with the same weights, mode and window that is computed in the same place.
+/// </summary>
+public abstract class DreamSnapshot
 {
-    internal DreamSnapshot(DreamTrack track)
+    private protected DreamSnapshot(uint episode, int frames, int origin, int entered)
     {
-        Episode = track.Episode;
-        Frames = track.Frames;
-        Origin = track.Origin;
-        Entered = track.Entered;
-        Latents = track.Latents.Span.ToArray();
-        Actions = track.Actions.Span.ToArray();
-        (Keys, Values) = track.Cache.ToArrays();
+        Episode = episode;
+        Frames = frames;
+        Origin = origin;
+        Entered = entered;
     }
 
     /// <summary>The episode's number, as given at its reset.</summary>
@@ -23,12 +22,4 @@ public sealed class DreamSnapshot
     internal int Origin { get; }
 
     internal int Entered { get; }
-
-    internal float[] Latents { get; }
-
-    internal float[] Actions { get; }
-
-    internal float[] Keys { get; }
-
-    internal float[] Values { get; }
 }

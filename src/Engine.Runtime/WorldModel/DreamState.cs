@@ -3,12 +3,10 @@ using Engine.Kernels.Threading;
 namespace Engine.Runtime.WorldModel;
 
 /// <summary>
-/// Many dreams at once: each environment is a sequence of latent frames that grows by one frame per <see cref="Step(ReadOnlySpan{int}, ReadOnlySpan{float}, Span{float})"/>,
-/// denoised by DDIM under its action. Environments may be at different times and advance in any grouping: a frame depends on its own
-/// environment's past, the seed, and (environment, episode, frame) only — bit for bit, whatever the batch, its order or the number of threads.
-/// Not for several threads at once; it uses the pool's threads itself. A step allocates nothing.
+/// Dreams on the processor. Environments may be at different times and advance in any grouping: a frame is the same bit for bit, whatever the batch, its order or
+/// the number of threads. Not for several threads at once; it uses the pool's threads itself. A step allocates nothing.
 /// </summary>
-public sealed partial class DreamState : IDisposable
+public sealed partial class DreamState : IDream
 {
     /// <summary>Positions in time before the cache is rebuilt from the window, in streaming mode too.</summary>
     private const int MaxPositions = 4096;
@@ -62,32 +60,25 @@ public sealed partial class DreamState : IDisposable
         _job = new Job(this, environments);
     }
 
-    /// <summary>Number of environments.</summary>
+    /// <inheritdoc/>
     public int Environments => _tracks.Length;
 
-    /// <summary>What happens when the window slides.</summary>
+    /// <inheritdoc/>
     public DreamMode Mode { get; }
 
-    /// <summary>DDIM steps per frame.</summary>
+    /// <inheritdoc/>
     public int SamplingSteps { get; }
 
-    /// <summary>Frames in sight, the new one included.</summary>
+    /// <inheritdoc/>
     public int Window { get; }
 
-    /// <summary>Seed of the noise.</summary>
+    /// <inheritdoc/>
     public ulong Seed { get; }
 
-    /// <summary>Frames of an environment's episode so far, context included; 0 before its first reset.</summary>
+    /// <inheritdoc/>
     public int FrameCount(int environment) => Track(environment).Frames;
 
-    /// <summary>
-    /// Begins a new episode of one environment from recorded frames. Cheap: the frames enter the network with the next step.
-    /// </summary>
-    /// <param name="environment">Which one.</param>
-    /// <param name="episode">Number of the episode; with the same number the same noise comes again.</param>
-    /// <param name="contextLatents">Clean latents [n, H, W, C], n ≥ 1; only the newest Window − 1 are seen.</param>
-    /// <param name="actions">[n, A]: action k conditions frame k.</param>
-    /// <exception cref="ArgumentException">A length or a number does not fit.</exception>
+    /// <inheritdoc/>
     public void Reset(int environment, uint episode, ReadOnlySpan<float> contextLatents, ReadOnlySpan<float> actions)
     {
         WorldModelConfig config = _weights.Config;
@@ -106,25 +97,18 @@ public sealed partial class DreamState : IDisposable
         }
     }
 
-    /// <summary>Dreams the next frame of each listed environment.</summary>
-    /// <param name="environments">Distinct environments, n of them, in any order.</param>
-    /// <param name="actions">[n, A]: the action that conditions the new frame.</param>
-    /// <param name="latents">Receives the new frames' clean latents, [n, H, W, C].</param>
-    /// <exception cref="ArgumentException">A length does not fit, an environment is unknown or listed twice.</exception>
-    /// <exception cref="InvalidOperationException">An environment was never reset.</exception>
+    /// <inheritdoc/>
     public void Step(ReadOnlySpan<int> environments, ReadOnlySpan<float> actions, Span<float> latents) =>
         Step(environments, actions, default, latents, injected: false);
 
-    /// <summary>The same with the initial noise given, [n, H, W, C], instead of drawn.</summary>
-    /// <inheritdoc cref="Step(ReadOnlySpan{int}, ReadOnlySpan{float}, Span{float})"/>
+    /// <inheritdoc/>
     public void Step(ReadOnlySpan<int> environments, ReadOnlySpan<float> actions, ReadOnlySpan<float> noise, Span<float> latents)
     {
         LengthCheck.Exactly(nameof(noise), noise.Length, environments.Length, _weights.Config.FrameNumbers, "n frames of H·W·C");
         Step(environments, actions, noise, latents, injected: true);
     }
 
-    /// <summary>Copies an environment's newest frame, [H, W, C].</summary>
-    /// <exception cref="InvalidOperationException">The environment was never reset.</exception>
+    /// <inheritdoc/>
     public void CopyLatents(int environment, Span<float> latents)
     {
         DreamTrack track = Track(environment);
@@ -133,10 +117,7 @@ public sealed partial class DreamState : IDisposable
         track.LatentsOf(track.Frames - 1).CopyTo(latents);
     }
 
-    /// <summary>
-    /// Lets environment <paramref name="destination"/> go on from where <paramref name="source"/> stands, as episode <paramref name="episode"/>:
-    /// same past, noise of its own.
-    /// </summary>
+    /// <inheritdoc/>
     public void Fork(int source, int destination, uint episode)
     {
         DreamTrack from = Track(source), to = Track(destination);
@@ -144,20 +125,19 @@ public sealed partial class DreamState : IDisposable
         to.Episode = episode;
     }
 
-    /// <summary>A copy of everything that one environment's future depends on, besides weights and seed.</summary>
-    public DreamSnapshot Snapshot(int environment) => new(Track(environment));
+    /// <inheritdoc/>
+    public DreamSnapshot Snapshot(int environment) => new ProcessorSnapshot(Track(environment));
 
-    /// <summary>Puts an environment back to a snapshot; in the environment that it was taken from, the same future follows.</summary>
-    /// <exception cref="ArgumentException">The snapshot is of a dream of another shape or window.</exception>
+    /// <inheritdoc/>
     public void Restore(int environment, DreamSnapshot snapshot)
     {
         DreamTrack track = Track(environment);
-        if (snapshot.Latents.Length != track.Latents.Length || snapshot.Keys.Length != track.Cache.Numbers || snapshot.Actions.Length != track.Actions.Length)
+        if (snapshot is not ProcessorSnapshot whole || whole.Latents.Length != track.Latents.Length || whole.Keys.Length != track.Cache.Numbers || whole.Actions.Length != track.Actions.Length)
         {
-            throw new ArgumentException("The snapshot was taken from a dream of another shape or window; take snapshots only between dreams of the same configuration.", nameof(snapshot));
+            throw new ArgumentException("The snapshot was taken from a dream of another kind, shape or window; take snapshots only between dreams of the same configuration.", nameof(snapshot));
         }
 
-        track.CopyFrom(snapshot);
+        track.CopyFrom(whole);
     }
 
     /// <summary>Frees the buffers; the weights live on.</summary>

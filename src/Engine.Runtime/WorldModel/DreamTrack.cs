@@ -48,7 +48,7 @@ internal sealed class DreamTrack(WorldModelConfig config, int window) : IDisposa
         Cache.CopyFrom(other.Cache);
     }
 
-    public void CopyFrom(DreamSnapshot snapshot)
+    public void CopyFrom(ProcessorSnapshot snapshot)
     {
         Episode = snapshot.Episode;
         Frames = snapshot.Frames;

@@ -38,7 +38,8 @@ internal static class FakeCuda
         if (EmulationCompiler.TryFind() is null) return null;
         string source = Path.Combine(Golden.Root, "tests/Engine.Kernels.Tests/Devices/fake_libcuda.cpp"), target = Path.Combine(AppContext.BaseDirectory, name);
         using var process = Process.Start(new ProcessStartInfo(
-            "g++", ["-std=c++17", "-O1", "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Werror", .. options, source, "-o", target, "-ldl"]) { RedirectStandardError = true })!;
+            "g++", ["-std=c++17", "-O1", "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Werror", .. options, source, "-o", target, "-ldl"])
+        { RedirectStandardError = true })!;
         string log = process.StandardError.ReadToEnd();
         process.WaitForExit();
         return process.ExitCode == 0 ? target : throw new InvalidOperationException(log);

@@ -98,6 +98,32 @@ public sealed class PackedLinear : IDisposable
     /// <summary>Columns stored for a panel: 48, or for the last one what is left rounded up to 16.</summary>
     internal int WidthOf(int panel) => Math.Min(PanelWidth, (Outputs - panel * PanelWidth + 15) / 16 * 16);
 
+    /// <summary>The weights as they were given, or as bfloat16 kept them: outputs <paramref name="first"/> … of a whole number of them, row-major.</summary>
+    /// <param name="first">First output.</param>
+    /// <param name="rows">Receives [n, Inputs]; its length says how many.</param>
+    /// <exception cref="ArgumentException">The rows are no whole number, or not all within the weight.</exception>
+    public void CopyRows(int first, Span<float> rows)
+    {
+        int count = rows.Length / Inputs;
+        if (rows.Length % Inputs != 0 || first < 0 || first > Outputs - count)
+            throw new ArgumentException($"rows must hold a whole number of rows of {Inputs} within 0…{Outputs} from {first} on, it holds {rows.Length} numbers.", nameof(rows));
+        bool half = Precision == GemmPrecision.BFloat16;
+        int stored = half ? (Inputs + 1) / 2 : Inputs;
+        for (int row = 0; row < count; row++)
+        {
+            int panel = (first + row) / PanelWidth, column = (first + row) % PanelWidth, width = WidthOf(panel), at = panel * PanelWidth * stored + column;
+            Span<float> target = rows.Slice(row * Inputs, Inputs);
+            for (int i = 0; i < target.Length; i++)
+            {
+                if (!half) target[i] = _weights.Span[at + i * width];
+                else target[i] = BitConverter.UInt32BitsToSingle(i % 2 == 0 ? _pairs.Span[at + i / 2 * width] << 16 : _pairs.Span[at + i / 2 * width] & 0xFFFF0000);
+            }
+        }
+    }
+
+    /// <summary>The bias, [Outputs]; zeros where none was given.</summary>
+    public ReadOnlySpan<float> BiasValues => _bias.Slice(0, Outputs);
+
     /// <summary>Frees the memory; no thread may be using it.</summary>
     public void Dispose()
     {
