@@ -210,6 +210,10 @@ ENGINE_DEVICE void named_barrier(int id, int threads) { asm volatile("bar.sync %
 ENGINE_DEVICE uint4 load_16(const void* from) { return *static_cast<const uint4*>(from); }
 ENGINE_DEVICE void store_16(void* to, uint4 value) { *static_cast<uint4*>(to) = value; }
 
+/// 8 bytes, likewise.
+ENGINE_DEVICE uint2 load_8(const void* from) { return *static_cast<const uint2*>(from); }
+ENGINE_DEVICE void store_8(void* to, uint2 value) { *static_cast<uint2*>(to) = value; }
+
 /// The same for memory that is read or written once: it leaves the caches first.
 ENGINE_DEVICE uint4 load_16_once(const void* from) { return __ldcs(static_cast<const uint4*>(from)); }
 ENGINE_DEVICE void store_16_once(void* to, uint4 value) { __stcs(static_cast<uint4*>(to), value); }
@@ -220,31 +224,8 @@ ENGINE_DEVICE void store_16_once(void* to, uint4 value) { __stcs(static_cast<uin
 namespace engine {
 #endif
 
-// ---- Conversions by name of type -------------------------------------------------------------------------------------------
+// ---- Neighbouring numbers --------------------------------------------------------------------------------------------------
 
-template <class T>
-struct storage;
-
-template <>
-struct storage<float> {
-  static ENGINE_DEVICE float from(float x) { return x; }
-};
-
-template <>
-struct storage<bfloat16> {
-  static ENGINE_DEVICE bfloat16 from(float x) { return to_bfloat16(x); }
-};
-
-template <>
-struct storage<half16> {
-  static ENGINE_DEVICE half16 from(float x) { return to_half16(x); }
-};
-
-/// How many numbers of a type 16 bytes hold.
-template <class T>
-constexpr int per_16 = 16 / static_cast<int>(sizeof(T));
-
-/// 16 bytes as floats.
 ENGINE_DEVICE void unpack(uint4 v, float (&x)[4]) {
   x[0] = __uint_as_float(v.x);
   x[1] = __uint_as_float(v.y);
@@ -252,8 +233,11 @@ ENGINE_DEVICE void unpack(uint4 v, float (&x)[4]) {
   x[3] = __uint_as_float(v.w);
 }
 
-ENGINE_DEVICE uint4 pack(const float (&x)[4]) {
-  return make_uint4(__float_as_uint(x[0]), __float_as_uint(x[1]), __float_as_uint(x[2]), __float_as_uint(x[3]));
+ENGINE_DEVICE void unpack(uint2 v, float (&x)[4]) {
+  x[0] = low_bfloat16(v.x);
+  x[1] = high_bfloat16(v.x);
+  x[2] = low_bfloat16(v.y);
+  x[3] = high_bfloat16(v.y);
 }
 
 ENGINE_DEVICE void unpack(uint4 v, float (&x)[8]) {
@@ -269,6 +253,36 @@ ENGINE_DEVICE uint4 pack(const float (&x)[8]) {
   return make_uint4(pack_bfloat16(x[0], x[1]), pack_bfloat16(x[2], x[3]), pack_bfloat16(x[4], x[5]), pack_bfloat16(x[6], x[7]));
 }
 
+/// One, four or eight neighbours as floats, in one access where that is possible; the address of several is a multiple of their size up to 16 bytes.
+ENGINE_DEVICE void load_numbers(const float* from, float (&x)[1]) { x[0] = *from; }
+ENGINE_DEVICE void load_numbers(const bfloat16* from, float (&x)[1]) { x[0] = to_float(*from); }
+ENGINE_DEVICE void load_numbers(const float* from, float (&x)[4]) { unpack(load_16(from), x); }
+ENGINE_DEVICE void load_numbers(const bfloat16* from, float (&x)[4]) { unpack(load_8(from), x); }
+ENGINE_DEVICE void load_numbers(const bfloat16* from, float (&x)[8]) { unpack(load_16(from), x); }
+
+ENGINE_DEVICE void load_numbers(const float* from, float (&x)[8]) {
+  float first[4], second[4];
+  unpack(load_16(from), first);
+  unpack(load_16(from + 4), second);
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    x[i] = first[i];
+    x[4 + i] = second[i];
+  }
+}
+
+ENGINE_DEVICE void store_numbers(float* to, const float (&x)[1]) { *to = x[0]; }
+ENGINE_DEVICE void store_numbers(bfloat16* to, const float (&x)[1]) { *to = to_bfloat16(x[0]); }
+ENGINE_DEVICE uint4 as_bits(float a, float b, float c, float d) { return make_uint4(__float_as_uint(a), __float_as_uint(b), __float_as_uint(c), __float_as_uint(d)); }
+ENGINE_DEVICE void store_numbers(float* to, const float (&x)[4]) { store_16(to, as_bits(x[0], x[1], x[2], x[3])); }
+ENGINE_DEVICE void store_numbers(bfloat16* to, const float (&x)[4]) { store_8(to, make_uint2(pack_bfloat16(x[0], x[1]), pack_bfloat16(x[2], x[3]))); }
+ENGINE_DEVICE void store_numbers(bfloat16* to, const float (&x)[8]) { store_16(to, pack(x)); }
+
+ENGINE_DEVICE void store_numbers(float* to, const float (&x)[8]) {
+  store_16(to, as_bits(x[0], x[1], x[2], x[3]));
+  store_16(to + 4, as_bits(x[4], x[5], x[6], x[7]));
+}
+
 // ---- Functions -------------------------------------------------------------------------------------------------------------
 
 constexpr float log2_e = 1.44269504088896341f;
@@ -280,6 +294,16 @@ ENGINE_DEVICE float silu(float x) { return x * sigmoid(x); }
 
 /// ½x(1 + tanh(√(2/π)(x + 0.044715x³))), which is x·σ(2√(2/π)(x + 0.044715x³)).
 ENGINE_DEVICE float gelu_tanh(float x) { return x * sigmoid(x * fmaf(0.0713548162726f, x * x, 1.5957691216057308f)); }
+
+/// Turns four interleaved pairs by four angles, given as cosine and sine by turns: (a, b) -> (a cos - b sin, b cos + a sin).
+ENGINE_DEVICE void rotate(float (&x)[8], const float (&turn)[8]) {
+#pragma unroll
+  for (int k = 0; k < 8; k += 2) {
+    const float a = x[k], b = x[k + 1];
+    x[k] = a * turn[k] - b * turn[k + 1];
+    x[k + 1] = b * turn[k] + a * turn[k + 1];
+  }
+}
 
 // ---- Reductions ------------------------------------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@
 #define __launch_bounds__(...)
 #define __align__(n) alignas(n)
 
-struct uint2 { unsigned x, y; };
+struct alignas(8) uint2 { unsigned x, y; };
 struct uint3 { unsigned x, y, z; };
 struct alignas(16) uint4 { unsigned x, y, z, w; };
 struct int2 { int x, y; };

@@ -162,6 +162,16 @@ inline void store_16(void* to, uint4 value) {
   *static_cast<uint4*>(to) = value;
 }
 
+inline uint2 load_8(const void* from) {
+  emulation::check_global(from, 8, "load_8");
+  return *static_cast<const uint2*>(from);
+}
+
+inline void store_8(void* to, uint2 value) {
+  emulation::check_global(to, 8, "store_8");
+  *static_cast<uint2*>(to) = value;
+}
+
 inline uint4 load_16_once(const void* from) { return load_16(from); }
 inline void store_16_once(void* to, uint4 value) { store_16(to, value); }
 

@@ -5,7 +5,7 @@ namespace Engine.Kernels.Ops.Patchify;
 /// A token's numbers are in the order (row in the patch, column in the patch, channel); tokens are row-major. Pure copies of runs of
 /// p · channels numbers: there is one variant.
 /// </summary>
-public static class Patchify
+public static partial class Patchify
 {
     /// <summary>tokens = scale · latents, rearranged.</summary>
     /// <param name="latents">[height, width, channels].</param>

@@ -4,7 +4,7 @@ namespace Engine.Kernels.Ops.Philox;
 /// Counter-based random numbers: Philox 4×32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
 /// The generator holds no state: word <c>i</c> of a stream is a pure function of its <see cref="PhiloxKey"/> and <c>i</c>.
 /// </summary>
-public static class Philox
+public static partial class Philox
 {
     private const uint M0 = 0xD2511F53, M1 = 0xCD9E8D57, W0 = 0x9E3779B9, W1 = 0xBB67AE85;
 
