@@ -116,12 +116,13 @@ public sealed class EmulatedDriverTests
     }
 
     [Fact]
-    public void A_kernel_that_writes_behind_a_buffer_is_found_when_the_buffer_is_freed()
+    public void A_kernel_that_writes_behind_a_buffer_is_named_and_the_next_is_not()
     {
         using var device = EmulatedDevice.Open();
-        using DeviceBuffer<float> x = device.Stream.Upload<float>(new float[10]);
-        DeviceBuffer<float> y = device.Stream.Allocate<float>(8);
-        DeviceProbe.Launch(device.Stream, x.Span, y.Span with { Length = 10 }, 1, 1, 10);
-        Assert.Equal(700, Assert.Throws<CudaException>(() => device.Emulation.Free(y.Span.Address)).Status);
+        using DeviceBuffer<float> x = device.Stream.Upload<float>(new float[10]), y = device.Stream.Allocate<float>(8);
+        var error = Assert.Throws<CudaException>(() => DeviceProbe.Launch(device.Stream, x.Span, y.Span with { Length = 10 }, 1, 1, 10));
+        Assert.Equal(700, error.Status);
+        Assert.Contains("probe wrote 0 bytes behind a buffer of 32 bytes", error.Message);
+        DeviceProbe.Launch(device.Stream, x.Span, y.Span, 1, 1, 8);
     }
 }

@@ -15,9 +15,7 @@ public sealed unsafe partial class EmulatedCudaDriver
         }
 
         var start = (byte*)NativeMemory.AlignedAlloc((nuint)(bytes + 2 * Fence), Fence);
-        new Span<byte>(start, Fence).Fill(FenceByte);
-        new Span<byte>(start + Fence + bytes, Fence).Fill(FenceByte);
-        NativeMemory.Fill(start + Fence, (nuint)bytes, 0xFF);
+        NativeMemory.Fill(start, (nuint)(bytes + 2 * Fence), FenceByte);
         ulong address = (ulong)(start + Fence);
         lock (_lock) _memory.Add(address, bytes);
         return address;
@@ -33,17 +31,13 @@ public sealed unsafe partial class EmulatedCudaDriver
     /// <inheritdoc/>
     public void Free(ulong address)
     {
-        long bytes;
         lock (_lock)
         {
-            if (!_memory.Remove(address, out bytes)) throw new CudaException("cuMemFreeAsync", 1, $"cuMemFreeAsync: 0x{address:x} was not allocated, or is free already");
+            if (!_memory.Remove(address, out long bytes)) throw new CudaException("cuMemFreeAsync", 1, $"cuMemFreeAsync: 0x{address:x} was not allocated, or is free already");
             _used -= bytes;
         }
 
-        byte* start = (byte*)address - Fence;
-        bool whole = new ReadOnlySpan<byte>(start, Fence).IndexOfAnyExcept(FenceByte) < 0 && new ReadOnlySpan<byte>(start + Fence + bytes, Fence).IndexOfAnyExcept(FenceByte) < 0;
-        NativeMemory.AlignedFree(start);
-        if (!whole) throw new CudaException("cuMemFreeAsync", 700, $"a kernel wrote outside a buffer of {bytes} bytes (illegal address)");
+        NativeMemory.AlignedFree((byte*)address - Fence);
     }
 
     /// <inheritdoc/>
@@ -85,7 +79,11 @@ public sealed unsafe partial class EmulatedCudaDriver
         (Module Module, string Name) target;
         lock (_lock) target = _functions[function];
         CudaArgument[] kept = arguments.ToArray();
-        Do(stream, () => target.Module.Launch(target.Name, grid, threads, dynamicSharedBytes, kept, Order, OrderSeed));
+        Do(stream, () =>
+        {
+            target.Module.Launch(target.Name, grid, threads, dynamicSharedBytes, kept, Order, OrderSeed);
+            CheckFences(target.Name);
+        });
     }
 
     /// <inheritdoc/>
@@ -133,6 +131,23 @@ public sealed unsafe partial class EmulatedCudaDriver
 
     /// <inheritdoc/>
     public void DestroyExecutable(nint executable) => DestroyGraph(executable);
+
+    /// <summary>What a kernel wrote outside its buffers shows at once, and is put right so that the next kernel is not blamed.</summary>
+    private void CheckFences(string kernel)
+    {
+        lock (_lock)
+        {
+            foreach (var (address, bytes) in _memory)
+            {
+                Span<byte> before = new((byte*)address - Fence, Fence), behind = new((byte*)address + bytes, Fence);
+                int early = before.IndexOfAnyExcept(FenceByte), late = behind.IndexOfAnyExcept(FenceByte);
+                if (early < 0 && late < 0) continue;
+                before.Fill(FenceByte);
+                behind.Fill(FenceByte);
+                throw new CudaException("cuLaunchKernel", 700, $"{kernel} wrote {(late < 0 ? $"{Fence - early} bytes before" : $"{late} bytes behind")} a buffer of {bytes} bytes (illegal address)");
+            }
+        }
+    }
 
     private void Do(nint stream, Action work)
     {

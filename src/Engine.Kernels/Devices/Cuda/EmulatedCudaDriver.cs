@@ -12,7 +12,10 @@ namespace Engine.Kernels.Devices.Cuda;
 public sealed unsafe partial class EmulatedCudaDriver : ICudaDriver
 {
     private const int Fence = 256;
-    private const byte FenceByte = 0xA5;
+
+    /// <summary>NaN in every type, so that what is read outside a buffer or before it is written shows in the result.</summary>
+    private const byte FenceByte = 0xFF;
+
 
     private readonly Lock _lock = new();
     private readonly Dictionary<nint, Stream> _streams = [];

@@ -97,6 +97,9 @@ public sealed class RendezvousTests
           y[threadIdx.x] = 0;
         }
 
+        ENGINE_KERNEL(before_the_buffer, (float* y)) { y[-2] = 1; }
+        ENGINE_KERNEL(behind_the_buffer, (float* y)) { y[4096 + threadIdx.x] = 1; }
+
         ENGINE_KERNEL_BOUNDS(bounded, 64, 1, (float* y)) { y[threadIdx.x] = 0; }
         """;
 
@@ -159,6 +162,8 @@ public sealed class RendezvousTests
     [InlineData("outside", 32, 0, "thread (31, 0, 0)", "element 32 of a shared array of 32")]
     [InlineData("outside_by_pointer", 32, 0, "block (0, 0, 0)", "written 0 bytes behind the shared array of line")]
     [InlineData("row_outside", 32, 496, "thread (31, 0, 0)", "load_matrix_x4: 16 bytes at an address outside the shared arrays")]
+    [InlineData("before_the_buffer", 1, 0, "before_the_buffer", "wrote 8 bytes before a buffer of 16384 bytes")]
+    [InlineData("behind_the_buffer", 32, 0, "behind_the_buffer", "wrote 0 bytes behind a buffer of 16384 bytes")]
     [InlineData("bounded", 96, 0, "bounded", "a block has 1 … 64 threads")]
     [InlineData("absent", 32, 0, "no kernel 'absent'", "in this library")]
     public void What_is_wrong_is_said_with_kernel_block_and_thread(string function, int threads, int shared, string first, string second)
