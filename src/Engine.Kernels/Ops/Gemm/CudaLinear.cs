@@ -63,7 +63,7 @@ public sealed record CudaLinear
     public static CudaLinear Of(DeviceSpan<Half> weight, DeviceSpan<float> bias, int inputs, int outputs) =>
         new(weight.Address, weight.Length, bias, inputs, outputs, GemmInput.Half, 1);
 
-    /// <summary>In e4m3, one byte a number; inputs is a multiple of 16, and <paramref name="scale"/> the product of the scales that W and x were divided by.</summary>
-    public static CudaLinear Of(DeviceSpan<byte> weight, DeviceSpan<float> bias, int inputs, int outputs, float scale) =>
+    /// <summary>In e4m3; inputs is a multiple of 16, and <paramref name="scale"/> the product of the scales that W and x were divided by.</summary>
+    public static CudaLinear Of(DeviceSpan<Float8> weight, DeviceSpan<float> bias, int inputs, int outputs, float scale) =>
         new(weight.Address, weight.Length, bias, inputs, outputs, GemmInput.Float8, scale);
 }

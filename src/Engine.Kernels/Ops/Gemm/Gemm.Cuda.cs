@@ -125,7 +125,7 @@ public static partial class Gemm
         where TInput : unmanaged
         where TOutput : unmanaged
     {
-        Type stored = linear.Input switch { GemmInput.Bfloat16 => typeof(Bfloat16), GemmInput.Half => typeof(Half), _ => typeof(byte) };
+        Type stored = linear.Input switch { GemmInput.Bfloat16 => typeof(Bfloat16), GemmInput.Half => typeof(Half), _ => typeof(Float8) };
         if (typeof(TInput) != stored) throw new ArgumentException($"x must be {stored.Name}, as the weight is, it is {typeof(TInput).Name}.", nameof(x));
         ArgumentOutOfRangeException.ThrowIfNegative(rows);
         x.Require((long)rows * linear.Inputs, nameof(x), $"rows × inputs = {rows} × {linear.Inputs}");

@@ -9,6 +9,10 @@ public enum GemmInput
     /// <summary>IEEE binary16: 5 bits of exponent, 10 of fraction; greatest number 65504.</summary>
     Half,
 
-    /// <summary>e4m3: 4 bits of exponent, 3 of fraction; greatest number 448. Needs compute capability 8.9; numbers are stored divided by a scale.</summary>
+    /// <summary>
+    /// e4m3, see <see cref="Ops.Gemm.Float8"/>; needs compute capability 8.9. Numbers are stored divided by one scale for the tensor. With normal factors and 1024 inputs a
+    /// result is off by 3.7 % of the results' standard deviation (bfloat16: 0.24 %), from rounding the factors alone; Hopper's tensor cores, which keep about 14 bits of
+    /// such sums, add to that.
+    /// </summary>
     Float8,
 }

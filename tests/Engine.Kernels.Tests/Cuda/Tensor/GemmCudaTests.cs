@@ -96,23 +96,63 @@ public sealed class GemmCudaTests
         }
 
         // Any byte but the two NaNs is a number.
-        var bytes = new byte[(Rows + Outputs) * Inputs];
-        new Random(3).NextBytes(bytes);
-        for (int i = 0; i < bytes.Length; i++)
+        var numbers = new Float8[(Rows + Outputs) * Inputs];
+        new Random(3).NextBytes(System.Runtime.InteropServices.MemoryMarshal.AsBytes(numbers.AsSpan()));
+        for (int i = 0; i < numbers.Length; i++)
         {
-            if ((bytes[i] & 127) == 127) bytes[i] = 1;
+            if (float.IsNaN(numbers[i].ToSingle())) numbers[i] = new Float8(1);
         }
 
-        byte[] left = bytes[..(Rows * Inputs)], right = bytes[(Rows * Inputs)..];
-        var eighths = new Problem(Array.ConvertAll(left, FromE4M3), Array.ConvertAll(right, FromE4M3), halves.Bias, Inputs);
-        using (DeviceBuffer<byte> x = device.Stream.Upload<byte>(left), weight = device.Stream.Upload<byte>(right))
+        Float8[] left = numbers[..(Rows * Inputs)], right = numbers[(Rows * Inputs)..];
+        var eighths = new Problem(Array.ConvertAll(left, value => value.ToSingle()), Array.ConvertAll(right, value => value.ToSingle()), halves.Bias, Inputs);
+        using (DeviceBuffer<Float8> x = device.Stream.Upload<Float8>(left), weight = device.Stream.Upload<Float8>(right))
         using (DeviceBuffer<float> bias = device.Stream.Upload<float>(halves.Bias))
         {
             const float Scale = 0.037f;
             var linear = CudaLinear.Of(weight, bias, Inputs, Outputs, Scale);
-            float[] y = device.InEveryOrder(() => Run<byte, float>(device, plan, x, Rows, linear, ActivationFunction.None));
+            float[] y = device.InEveryOrder(() => Run<Float8, float>(device, plan, x, Rows, linear, ActivationFunction.None));
             Near(eighths.Expected(Scale), y, Array.ConvertAll(eighths.Magnitudes(), value => value * Scale), 0, "e4m3");
         }
+    }
+
+    /// <summary>What <see cref="GemmInput"/> says.</summary>
+    [Fact]
+    public void The_error_of_rounded_factors_is_as_documented()
+    {
+        using var device = EmulatedDevice.Open();
+        const int Rows = 64, Outputs = 64, Inputs = 1024;
+        var problem = new Problem(Rows, Outputs, Inputs, value => value);
+        float[] exact = problem.Expected(1);
+        var plan = GemmPlan.With(GemmTile.Small, Rows, Outputs);
+        using DeviceBuffer<float> bias = device.Stream.Upload<float>(problem.Bias);
+
+        Float8[] left = new Float8[problem.X.Length], right = new Float8[problem.Weight.Length];
+        float scale = Float8.Quantise(problem.X, left) * Float8.Quantise(problem.Weight, right);
+        using DeviceBuffer<Float8> x = device.Stream.Upload<Float8>(left), weight = device.Stream.Upload<Float8>(right);
+        Assert.Equal(0.037, RelativeError(exact, Run<Float8, float>(device, plan, x, Rows, CudaLinear.Of(weight, bias, Inputs, Outputs, scale), ActivationFunction.None)), 0.001);
+
+        using DeviceBuffer<Bfloat16> x16 = device.Stream.Upload<Bfloat16>(Bfloat16.Round(problem.X)), weight16 = device.Stream.Upload<Bfloat16>(Bfloat16.Round(problem.Weight));
+        Assert.Equal(0.0024, RelativeError(exact, Run<Bfloat16, float>(device, plan, x16, Rows, CudaLinear.Of(weight16, bias, Inputs, Outputs), ActivationFunction.None)), 0.0001);
+    }
+
+    [Fact]
+    public void E4m3_rounds_to_the_nearest_number_and_ties_to_even()
+    {
+        for (int bits = 0; bits < 256; bits++)
+        {
+            float value = new Float8((byte)bits).ToSingle();
+            if (float.IsNaN(value)) Assert.True(float.IsNaN(Float8.From(value).ToSingle()));
+            else Assert.Equal(bits, Float8.From(value).Bits);
+            if (bits is >= 0x7E and < 0x80 or >= 0xFE) continue;
+            float next = new Float8((byte)(bits + 1)).ToSingle(), middle = (value + next) / 2;
+            Assert.Equal(bits + (bits & 1), Float8.From(middle).Bits);
+            Assert.Equal(bits, Float8.From(value + (middle - value) * 0.999f).Bits);
+            Assert.Equal(bits + 1, Float8.From(next + (middle - next) * 0.999f).Bits);
+        }
+
+        Assert.Equal((448f, -448f), (Float8.From(1e9f).ToSingle(), Float8.From(float.NegativeInfinity).ToSingle()));
+        Assert.Equal((1.0, 0.0), (Float8.Quantise(new float[4], new Float8[4]), Float8.From(-0f).ToSingle()));
+        Assert.Throws<ArgumentException>(() => Float8.Quantise([1, float.NaN], new Float8[2]));
     }
 
     [Fact]
@@ -169,11 +209,17 @@ public sealed class GemmCudaTests
         }
     }
 
-    private static float FromE4M3(byte bits)
+    /// <summary>Root of the mean squared error over the standard deviation of the exact results.</summary>
+    private static double RelativeError(float[] exact, float[] actual)
     {
-        int exponent = bits >> 3 & 15, fraction = bits & 7;
-        float magnitude = exponent == 0 ? MathF.ScaleB(fraction, -9) : MathF.ScaleB(8 + fraction, exponent - 10);
-        return bits < 128 ? magnitude : -magnitude;
+        double error = 0, power = 0;
+        for (int i = 0; i < exact.Length; i++)
+        {
+            error += Math.Pow(exact[i] - actual[i], 2);
+            power += Math.Pow(exact[i], 2);
+        }
+
+        return Math.Sqrt(error / power);
     }
 
     private sealed record Problem(float[] X, float[] Weight, float[] Bias, int Inputs)
