@@ -1,6 +1,4 @@
-using System.Diagnostics;
 using System.Globalization;
-using Engine.Kernels.Ops.Philox;
 using Engine.Kernels.Threading;
 using Engine.Runtime.WorldModel;
 
@@ -11,6 +9,9 @@ internal static class DreamFigures
 {
     private const int Batch = 16;
 
+    /// <summary>Dreams at once in a run.</summary>
+    private const int RunBatch = 96;
+
     /// <summary>Measures and writes the table.</summary>
     public static void Run(string title, WorldModelConfig config, int pairs, TextWriter output, CancellationToken cancellation)
     {
@@ -19,9 +20,9 @@ internal static class DreamFigures
         var figures = new List<Figure>();
         foreach (var mode in new[] { DreamMode.Exact, DreamMode.Streaming })
         {
-            using var one = new Dream(weights, 1, mode, WorkerPool.Shared);
-            using var many = new Dream(weights, Batch, mode, WorkerPool.Shared);
-            using var alone = new Dream(weights, 1, mode, single);
+            using var one = new WarmDream(weights, 1, mode, WorkerPool.Shared);
+            using var many = new WarmDream(weights, Batch, mode, WorkerPool.Shared);
+            using var alone = new WarmDream(weights, 1, mode, single);
             var (a, b, c) = (new List<double>(pairs), new List<double>(pairs), new List<double>(pairs));
             long allocated = 0;
             for (int pair = 0; pair < pairs; pair++)
@@ -40,39 +41,26 @@ internal static class DreamFigures
             figures.Add(new Figure($"managed bytes allocated a frame, {name}", string.Create(CultureInfo.InvariantCulture, $"{allocated / (double)(pairs * (Batch + 1)):0.##}"), "", ""));
         }
 
-        Figure.Write(output, title, "one", figures);
+        figures.Add(Memory(weights));
+        // Torch knows what is trained, which is what a run dreams with; its way takes seconds a frame at the sizes that are only timed.
+        if (config.SamplingSteps == 1) figures.AddRange(TorchDream.Compare(config, RunBatch, pairs, cancellation));
+        Figure.Write(output, title, "one, libtorch, stated", figures);
+    }
+
+    /// <summary>Resident memory of the process with many dreams less that with one, beside what the program says of itself.</summary>
+    private static Figure Memory(WorldModelWeights weights)
+    {
+        using var one = new WarmDream(weights, 1, DreamMode.Exact, WorkerPool.Shared);
+        // Enough that what the heap still has from before does not count.
+        int more = (int)Math.Clamp((256 << 20) / one.BytesPerEnvironment, 16, 4096);
+        long before = Environment.WorkingSet;
+        using var many = new WarmDream(weights, more, DreamMode.Exact, WorkerPool.Shared);
+        double measured = (Environment.WorkingSet - before) / (double)more;
+        return new Figure($"memory of an environment, measured on {more} against stated, MB", Megabytes(measured), Megabytes(one.BytesPerEnvironment), string.Create(CultureInfo.InvariantCulture, $"{measured / one.BytesPerEnvironment:0.00}"));
+
+        static string Megabytes(double bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6:0.00}");
     }
 
     private static Figure Line(string name, List<double> ours, List<double> theirs) => new(
         name, string.Create(CultureInfo.InvariantCulture, $"{Ratio.MedianOf(ours):0.00}"), string.Create(CultureInfo.InvariantCulture, $"{Ratio.MedianOf(theirs):0.00}"), $"{Ratio.Of(theirs, ours)}×");
-
-    /// <summary>Dreams whose windows have slid.</summary>
-    private sealed class Dream : IDisposable
-    {
-        private readonly DreamState _state;
-        private readonly int[] _listed;
-        private readonly float[] _actions, _latents;
-
-        public Dream(WorldModelWeights weights, int environments, DreamMode mode, WorkerPool pool)
-        {
-            var config = weights.Config;
-            _state = new DreamState(weights, environments, mode, seed: 1, pool: pool);
-            _listed = [.. Enumerable.Range(0, environments)];
-            float[] context = new float[config.MaxFrames * config.FrameNumbers], contextActions = new float[config.MaxFrames * config.ActionDim];
-            (_actions, _latents) = (new float[environments * config.ActionDim], new float[environments * config.FrameNumbers]);
-            Philox.FillNormal(context, new PhiloxKey(2, PhiloxStream.Latent, 1));
-            Philox.FillNormal(_actions, new PhiloxKey(2, PhiloxStream.Latent, 3));
-            foreach (int environment in _listed) _state.Reset(environment, 0, context, contextActions);
-            for (int i = 0; i < 2; i++) Step();
-        }
-
-        public double Step()
-        {
-            long start = Stopwatch.GetTimestamp();
-            _state.Step(_listed, _actions, _latents);
-            return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-        }
-
-        public void Dispose() => _state.Dispose();
-    }
 }

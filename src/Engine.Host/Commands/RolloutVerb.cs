@@ -8,10 +8,11 @@ namespace Engine.Host.Commands;
 /// <summary>Lets a policy act in the dream of a run and records it.</summary>
 public sealed class RolloutVerb : ConfiguredVerb<RolloutSettings>
 {
-    private readonly Option<string?> _run = new("--run") { Description = "Folder of the run whose models dream; runs/quickstart unless configured.", HelpName = "folder" };
+    private readonly Option<string?> _run = new("--run", "--world-model") { Description = "Folder of the run whose models dream (its world model, with the autoencoder and the classifier that go with it); runs/quickstart unless configured.", HelpName = "folder" };
     private readonly Option<string?> _policy = new("--policy", "-p") { Description = "A policy of the run (bc, offline, online) or the folder of an exported one; bc unless configured.", HelpName = "name|folder" };
     private readonly Option<int?> _episodes = new("--episodes", "-n") { Description = "Imagined episodes; 64 unless configured.", HelpName = "number" };
-    private readonly Option<int?> _environments = new("--environments") { Description = "Dreams at once; 64 unless configured.", HelpName = "number" };
+    private readonly Option<int?> _environments = new("--environments", "--envs") { Description = "Dreams at once; 64 unless configured.", HelpName = "number" };
+    private readonly Option<int?> _steps = new("--steps") { Description = "Steps after which an episode is cut; the task family's limit unless configured.", HelpName = "number" };
     private readonly Option<string?> _data = new("--data") { Description = "Data directory from whose first frames dreams begin; the run's own rollouts otherwise.", HelpName = "folder" };
     private readonly Option<bool> _greedy = new("--greedy") { Description = "Take the most probable actions; so it is unless configured." };
     private readonly Option<float?> _temperature = new("--temperature") { Description = "Draw actions at this temperature.", HelpName = "number" };
@@ -24,7 +25,7 @@ public sealed class RolloutVerb : ConfiguredVerb<RolloutSettings>
     [
         "rollout --run runs/quickstart --policy online",
         "rollout --run runs/quickstart --policy bc --temperature 1 --episodes 500 --out runs/dreams",
-        "rollout --run runs/quickstart --policy exported/mine --data runs/quickstart/data/play steps=20",
+        "rollout --policy exported/mine --world-model runs/quickstart --envs 256 --steps 20 --data runs/quickstart/data/play --out runs/dreams",
     ];
 
     /// <inheritdoc />
@@ -34,7 +35,7 @@ public sealed class RolloutVerb : ConfiguredVerb<RolloutSettings>
     public override void Configure(Command command)
     {
         base.Configure(command);
-        foreach (Option option in new Option[] { _run, _policy, _episodes, _environments, _data, _greedy, _temperature }) command.Add(option);
+        foreach (Option option in new Option[] { _run, _policy, _episodes, _environments, _steps, _data, _greedy, _temperature }) command.Add(option);
     }
 
     /// <inheritdoc />
@@ -44,12 +45,14 @@ public sealed class RolloutVerb : ConfiguredVerb<RolloutSettings>
         configuration.Policy = arguments.GetValue(_policy) ?? configuration.Policy;
         configuration.Episodes = arguments.GetValue(_episodes) ?? configuration.Episodes;
         configuration.Environments = arguments.GetValue(_environments) ?? configuration.Environments;
+        configuration.Steps = arguments.GetValue(_steps) ?? configuration.Steps;
         configuration.Data = arguments.GetValue(_data) ?? configuration.Data;
         bool greedy = arguments.GetValue(_greedy);
         if (greedy && arguments.GetValue(_temperature) is not null) throw new UsageException("--greedy and --temperature exclude each other; give one");
         configuration.Temperature = greedy ? 0 : arguments.GetValue(_temperature) ?? configuration.Temperature;
         if (configuration.Episodes is < 1 or > 10_000_000) throw new UsageException($"--episodes is {configuration.Episodes}; expected 1 … 10000000");
         if (configuration.Environments is < 1 or > 4096) throw new UsageException($"--environments is {configuration.Environments}; expected 1 … 4096");
+        if (configuration.Steps is < 1 or > 10_000) throw new UsageException($"--steps is {configuration.Steps}; expected 1 … 10000");
         if (configuration.Temperature is not (>= 0 and <= 100)) throw new UsageException($"--temperature is {configuration.Temperature.ToString(CultureInfo.InvariantCulture)}; expected 0 … 100");
     }
 

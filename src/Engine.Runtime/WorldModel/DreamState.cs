@@ -75,6 +75,9 @@ public sealed partial class DreamState : IDream
     /// <inheritdoc/>
     public ulong Seed { get; }
 
+    /// <summary>Bytes that one more environment takes: keys and values of the window, 2 · layers · window · tokens (rounded up to 16) · dim numbers, and the frames in sight with their actions.</summary>
+    public long BytesPerEnvironment => _tracks[0].Bytes;
+
     /// <inheritdoc/>
     public int FrameCount(int environment) => Track(environment).Frames;
 

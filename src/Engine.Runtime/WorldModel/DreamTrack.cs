@@ -30,6 +30,8 @@ internal sealed class DreamTrack(WorldModelConfig config, int window) : IDisposa
     /// <summary>Frames that are known but not in the cache yet.</summary>
     public int Pending => Frames - Entered;
 
+    public long Bytes => (Cache.Numbers * 2 + Latents.Length + Actions.Length) * sizeof(float);
+
     public Span<float> LatentsOf(int frame) => Latents.Slice(frame % _capacity * config.FrameNumbers, config.FrameNumbers);
 
     public Span<float> ActionOf(int frame) => Actions.Slice(frame % _capacity * config.ActionDim, config.ActionDim);

@@ -17,6 +17,16 @@ public sealed class BenchTests : IDisposable
         string text = output.ToString();
         Assert.Contains("16 environments against one, exact", text, StringComparison.Ordinal);
         Assert.Contains("| managed bytes allocated a frame, streaming |", text, StringComparison.Ordinal);
+        // Its frames were compared with libtorch's before anything was timed.
+        Assert.Contains("| 96 dreams against libtorch, whole window, exact, ms a frame |", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_report_of_costs_must_be_Markdown_or_a_page()
+    {
+        using var error = new StringWriter();
+        Assert.Equal(2, await CommandLine.RunAsync(["bench", "cost", "--out", "cost.pdf"], TextWriter.Null, error));
+        Assert.Contains("ends in .md or .html", error.ToString(), StringComparison.Ordinal);
     }
 
     [Theory]

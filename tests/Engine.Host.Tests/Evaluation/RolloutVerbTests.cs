@@ -53,7 +53,7 @@ public sealed class RolloutVerbTests(TinyRun run) : IClassFixture<TinyRun>, IDis
     {
         UntrainedPolicy.Require();
         // More dreams than a block of 16 × 1 holds and than there are recorded episodes (12), drawn at a temperature.
-        string[] options = ["--temperature", "1", "--environments", "1", "steps=2"];
+        string[] options = ["--temperature", "1", "--envs", "1", "--steps", "2"];
         await Dream("grown", 7, options);
         await Dream("grown", 18, options);
         await Dream("whole", 18, options);
