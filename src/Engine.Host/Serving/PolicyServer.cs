@@ -38,6 +38,7 @@ public sealed class PolicyServer : IAsyncDisposable
         if (options.Recording is { } recording)
         {
             var folder = RecordingFolder.Create(recording.Directory, new RecordingFolder.About(_served, recording.Policy, recording.PolicySha256, options.Temperature, options.Seed));
+            if (folder.Recovered > 0) options.Log?.Invoke($"{folder.Recovered} episodes that a server left unfinished in {folder.Directory} are whole again");
             options = options with { Recorder = new EpisodeRecorder(folder, options.Log) };
         }
 
