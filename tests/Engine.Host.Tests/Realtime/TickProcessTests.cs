@@ -177,7 +177,7 @@ public sealed class TickProcessTests
             using (var writer = ActionRing.OpenWriter(ring))
             {
                 writer.Anchor([0]);
-                writer.Submit([1, 2, 3]);
+                writer.Submit([.. Enumerable.Range(1, 64).Select(i => (float)i)]);
                 await ReachAsync(writer, TickState.Running);
                 await ReachAsync(writer, TickState.Stopped);
             }

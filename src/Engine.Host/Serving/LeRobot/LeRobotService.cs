@@ -25,6 +25,14 @@ internal sealed class LeRobotService(PolicyContract contract, ServeOptions optio
     {
         var client = new Client();
         connection.Items[typeof(Client)] = client;
+
+        // Kestrel itself waits for HTTP/2's preface, and for a first call, for minutes.
+        using var handshake = new Timer(
+            _ =>
+            {
+                if (client.Session is null) connection.Abort();
+            },
+            null, options.MessageTimeout, Timeout.InfiniteTimeSpan);
         try
         {
             await next(connection).ConfigureAwait(false);
