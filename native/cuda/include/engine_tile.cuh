@@ -56,9 +56,6 @@ struct tile_product {
     }
   }
 
-  /// Where the stages begin: at a multiple of 128 bytes, which dynamic shared memory is by itself.
-  static ENGINE_DEVICE uint8_t* aligned(uint8_t* memory) { return memory; }
-
   ENGINE_DEVICE void clear() {
 #pragma unroll
     for (int i = 0; i < blocks_m; i++)

@@ -57,9 +57,20 @@ public sealed class CudaContext : IDisposable
         return new PinnedBuffer<T>(Own(address, static (driver, handle) => driver.FreePinned(handle)), length);
     }
 
-    /// <summary>Compiles and loads kernels before their first use.</summary>
-    public void Prepare(IEnumerable<CudaKernel> kernels)
+    /// <summary>Compiles, several at a time, and loads kernels before their first use.</summary>
+    /// <exception cref="CudaException">One of them cannot be compiled or loaded.</exception>
+    public void Prepare(IReadOnlyCollection<CudaKernel> kernels)
     {
+        CudaKernel[] modules = [.. kernels.Where(kernel => !_functions.ContainsKey(kernel)).DistinctBy(kernel => kernel.Module)];
+        try
+        {
+            Parallel.ForEach(modules, kernel => _compiler.Compile(kernel, Device.Architecture));
+        }
+        catch (AggregateException error)
+        {
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(error.InnerExceptions[0]);
+        }
+
         foreach (CudaKernel kernel in kernels) Function(kernel);
     }
 

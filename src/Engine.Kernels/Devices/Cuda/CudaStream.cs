@@ -7,6 +7,9 @@ public sealed unsafe class CudaStream : IDisposable
 {
     private readonly CudaHandle _handle;
 
+    // While a capture is rehearsed: the kernels that it asks for; nothing is done.
+    private HashSet<CudaKernel>? _rehearsed;
+
     internal CudaStream(CudaContext context, CudaHandle handle)
     {
         Context = context;
@@ -63,6 +66,7 @@ public sealed unsafe class CudaStream : IDisposable
     {
         if (source.Length > destination.Length)
             throw new ArgumentException($"destination must hold {source.Length} elements, it holds {destination.Length}.", nameof(destination));
+        if (_rehearsed is not null) return;
         fixed (T* to = destination.Span) Context.Current().CopyToHost(to, source.Address, source.Length * sizeof(T), _handle.Value);
     }
 
@@ -71,14 +75,14 @@ public sealed unsafe class CudaStream : IDisposable
         where T : unmanaged
     {
         destination.Require(source.Length, nameof(destination), "as many as source");
-        if (source.Length > 0) Context.Current().Copy(destination.Address, source.Address, source.Length * sizeof(T), _handle.Value);
+        if (source.Length > 0 && _rehearsed is null) Context.Current().Copy(destination.Address, source.Address, source.Length * sizeof(T), _handle.Value);
     }
 
     /// <summary>Sets every byte to zero.</summary>
     public void Clear<T>(DeviceSpan<T> span)
         where T : unmanaged
     {
-        if (span.Length > 0) Context.Current().Fill(span.Address, 0, span.Length * sizeof(T), _handle.Value);
+        if (span.Length > 0 && _rehearsed is null) Context.Current().Fill(span.Address, 0, span.Length * sizeof(T), _handle.Value);
     }
 
     /// <summary>Compiles and loads the kernel at its first use and starts it.</summary>
@@ -89,6 +93,12 @@ public sealed unsafe class CudaStream : IDisposable
     public void Launch(CudaKernel kernel, CudaGrid grid, params ReadOnlySpan<CudaArgument> arguments)
     {
         if (grid.X == 0 || grid.Y == 0 || grid.Z == 0) return;
+        if (_rehearsed is not null)
+        {
+            _rehearsed.Add(kernel);
+            return;
+        }
+
         nint function = Context.Function(kernel);
         try
         {
@@ -102,9 +112,23 @@ public sealed unsafe class CudaStream : IDisposable
         }
     }
 
-    /// <summary>Records what <paramref name="work"/> gives this stream instead of running it; allocation and waiting are not possible meanwhile.</summary>
+    /// <summary>
+    /// Records what <paramref name="work"/> gives this stream instead of running it; allocation, waiting and copies from the host are not possible meanwhile. It is called
+    /// twice: first to see which kernels it asks for, as none can be loaded while the stream records.
+    /// </summary>
     public CudaGraph Capture(Action work)
     {
+        try
+        {
+            _rehearsed = [];
+            work();
+            Context.Prepare(_rehearsed);
+        }
+        finally
+        {
+            _rehearsed = null;
+        }
+
         ICudaDriver driver = Context.Current();
         driver.BeginCapture(_handle.Value);
         bool done = false;

@@ -15,7 +15,6 @@ public sealed class NvrtcCompiler : ICudaCompiler
     private readonly CudaCache _cache;
     private readonly string _driver;
     private readonly int[] _architectures;
-    private readonly Lock _lock = new();
 
     private NvrtcCompiler(CudaNvrtc nvrtc, string path, string folder, string driver)
     {
@@ -77,12 +76,9 @@ public sealed class NvrtcCompiler : ICudaCompiler
         string key = CudaCache.Key([kernel.Source, source, .. Headers().SelectMany(header => new[] { header.Key, header.Value }), .. options, Name, _driver, architecture]);
         string path = _cache.PathOf(key, ptx ? ".ptx" : ".cubin", file =>
         {
-            lock (_lock)
-            {
-                var (status, image, log) = _nvrtc.Compile(kernel.Source, source, [.. Headers()], options, ptx);
-                if (status != 0) throw new CudaException("nvrtcCompileProgram", status, $"{kernel} does not compile for {target} with {Name} ({_nvrtc.ErrorText(status)}):\n{log}");
-                File.WriteAllBytes(file, image);
-            }
+            var (status, image, log) = _nvrtc.Compile(kernel.Source, source, [.. Headers()], options, ptx);
+            if (status != 0) throw new CudaException("nvrtcCompileProgram", status, $"{kernel} does not compile for {target} with {Name} ({_nvrtc.ErrorText(status)}):\n{log}");
+            File.WriteAllBytes(file, image);
         });
         return new CudaImage(kernel.ToString(), path, File.ReadAllBytes(path));
     }

@@ -40,8 +40,7 @@ public static partial class Convolution
 
     /// <summary>How a convolution is shared out on a stream's device.</summary>
     public static GemmPlan Plan(CudaStream stream, int images, int height, int width, CudaConvolution convolution) => GemmPlan.For(
-        Pixels(images, height, width, convolution), convolution.Outputs, Numbers(convolution) * 2, stream.Context.Device.Multiprocessors,
-        stream.Context.Device.Architecture == "sm_90a");
+        Pixels(images, height, width, convolution), convolution.Outputs, Numbers(convolution) * 2, stream.Context.Device.Multiprocessors);
 
     /// <summary>
     /// The kernel of a tile, of a patch's side, of whether the image is seen at twice its size, of what is fused behind it (an activation, or null for adding to what y holds) and of
@@ -62,16 +61,15 @@ public static partial class Convolution
                 _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, "Only SiLU can be fused behind a convolution on the device."),
             }),
         ],
-        ThreadsPerBlock = tile.Threads,
+        ThreadsPerBlock = GemmTile.Threads,
         DynamicSharedBytes = tile.SharedBytes,
         RegisterBudget = tile.RegisterBudget,
         SharedBudget = tile.SharedBytes,
         Hot = true,
-        Architectures = tile.Architectures,
     };
 
     /// <summary>What an image decoder and encoder are made of, whatever the world model: 1 × 1 and 3 × 3, plain, to twice the size, behind a branch, and the last one in float32.</summary>
-    internal static IEnumerable<CudaKernel> CudaKernelsFor(CudaModelShape _) => GemmTile.All.Append(GemmTile.Warpgroup).SelectMany(tile => new[]
+    internal static IEnumerable<CudaKernel> CudaKernelsFor(CudaModelShape _) => GemmTile.All.SelectMany(tile => new[]
     {
         Describe(tile, 1, false, ActivationFunction.None, bfloat16: true),
         Describe(tile, 3, false, ActivationFunction.None, bfloat16: true),

@@ -45,6 +45,12 @@ public sealed record CudaLinear
     /// <summary>What x·Wᵀ is multiplied by before the bias: the scale of x times the scale of W. 1 but for <see cref="GemmInput.Float8"/>.</summary>
     public float Scale { get; }
 
+    /// <summary>
+    /// Blocks that share the sums of this layer's products, when they are not to be chosen by the number of rows: only with a fixed number do a row's bits not depend
+    /// on how many rows there are.
+    /// </summary>
+    public int? Splits { get; init; }
+
     /// <summary>Bytes of one number of W or x.</summary>
     public int ElementBytes => Input == GemmInput.Float8 ? 1 : 2;
 

@@ -7,17 +7,16 @@ namespace Engine.Kernels.Ops.Gemm;
 /// <param name="Columns">Columns of it.</param>
 /// <param name="Stages">Slices of the factors in shared memory: one being multiplied, the others on their way.</param>
 /// <param name="BlocksPerMultiprocessor">Blocks that the registers must leave room for.</param>
-/// <param name="Warpgroups">Whether it is multiplied by Hopper's warp-group instructions (sm_90a, bfloat16 only) instead of those that every device since Ampere has.</param>
-public sealed record GemmTile(int Rows, int Columns, int Stages, int BlocksPerMultiprocessor, bool Warpgroups = false)
+public sealed record GemmTile(int Rows, int Columns, int Stages, int BlocksPerMultiprocessor)
 {
     /// <summary>Bytes of a row of a factor in one slice: 64 numbers of 16 bits, 128 of 8.</summary>
     public const int RowBytes = 128;
 
-    /// <summary>The address that the stages of warp groups begin at is a multiple of this; as many bytes are asked for on top.</summary>
-    private const int WarpgroupAlignment = 1024;
+    /// <summary>Warps along the rows and along the columns.</summary>
+    public const int Warps = 2;
 
-    /// <summary>Hopper's own, whose operands never pass the registers; alone on its multiprocessor.</summary>
-    public static readonly GemmTile Warpgroup = new(128, 256, 4, 1, Warpgroups: true);
+    /// <summary>Threads in a block.</summary>
+    public const int Threads = 32 * Warps * Warps;
 
     /// <summary>Most work for each byte; for products with enough tiles to fill the device.</summary>
     public static readonly GemmTile Large = new(128, 128, 3, 2);
@@ -28,24 +27,18 @@ public sealed record GemmTile(int Rows, int Columns, int Stages, int BlocksPerMu
     /// <summary>Four times as many.</summary>
     public static readonly GemmTile Small = new(64, 64, 4, 3);
 
-    /// <summary>Those for every device, largest first.</summary>
+    /// <summary>All of them, largest first.</summary>
     public static readonly IReadOnlyList<GemmTile> All = [Large, Medium, Small];
 
-    /// <summary>Threads in a block: four warps, or two warp groups.</summary>
-    public int Threads => Warpgroups ? 256 : 128;
-
     /// <summary>Shared memory of a block, bytes.</summary>
-    public int SharedBytes => Stages * (Rows + Columns) * RowBytes + (Warpgroups ? WarpgroupAlignment : 0);
+    public int SharedBytes => Stages * (Rows + Columns) * RowBytes;
 
     /// <summary>Registers that a thread may take so that <see cref="BlocksPerMultiprocessor"/> fit: of 65536, eight at a time, 255 at most.</summary>
     public int RegisterBudget => Math.Min(255, 65536 / (Threads * BlocksPerMultiprocessor) / 8 * 8);
 
-    /// <summary>What it is compiled for.</summary>
-    internal IReadOnlyList<string> Architectures => Warpgroups ? ["sm_90a"] : CudaKernel.AllArchitectures;
-
     internal IEnumerable<CudaDefine> Defines =>
     [
-        new("ENG_TILE_M", Rows), new("ENG_TILE_N", Columns), new("ENG_ROW_BYTES", RowBytes), new("ENG_STAGES", Stages), new("ENG_WARPGROUP", Warpgroups ? 1 : 0),
-        new("ENG_WARPS_M", Warpgroups ? 8 : 2), new("ENG_WARPS_N", Warpgroups ? 1 : 2), new("ENG_BLOCKS_PER_SM", BlocksPerMultiprocessor),
+        new("ENG_TILE_M", Rows), new("ENG_TILE_N", Columns), new("ENG_ROW_BYTES", RowBytes), new("ENG_STAGES", Stages),
+        new("ENG_WARPS_M", Warps), new("ENG_WARPS_N", Warps), new("ENG_BLOCKS_PER_SM", BlocksPerMultiprocessor),
     ];
 }

@@ -1,0 +1,147 @@
+using Engine.Kernels.Devices.Cuda;
+using Engine.Kernels.Ops.Gemm;
+using Engine.Kernels.Ops.Rotary;
+
+namespace Engine.Runtime.WorldModel.Cuda;
+
+/// <summary>
+/// The weights of a world model on a device, shared by any number of dreams there: matrices in bfloat16, as the tensor cores read them; biases, embedded
+/// diffusion times, the action embedder and rotary angles in float32. For the original's size 1.3 GiB.
+/// </summary>
+public sealed class CudaWorldModel : IDisposable
+{
+    /// <summary>Positions in time that there are angles for; a dream counts anew before it comes to them.</summary>
+    internal const int Positions = 4096;
+
+    private const int UploadNumbers = 1 << 22;
+
+    private readonly CudaStream _stream;
+    private readonly CudaArena _arena;
+
+    /// <summary>Uploads the weights.</summary>
+    /// <param name="context">The device; must outlive the model.</param>
+    /// <param name="weights">The weights; not needed afterwards.</param>
+    /// <exception cref="NotSupportedException">The kernels do not cover the model's shape; the message says what they cover.</exception>
+    /// <exception cref="OutOfMemoryException">The device has no room.</exception>
+    public CudaWorldModel(CudaContext context, WorldModelWeights weights)
+    {
+        Config = weights.Config;
+        Context = context;
+        Schedule = weights.Schedule;
+        ContextScale = weights.ContextScale;
+        ContextTimestep = weights.ContextTimestep;
+        ModulationWidth = weights.ModulationWidth;
+        CheckShape(Config);
+        _stream = context.CreateStream();
+        _arena = new CudaArena(_stream);
+        try
+        {
+            var geometry = new FrameGeometry(Config, Positions);
+            Spatial = _arena.Own(new DeviceRotaryTable(_stream, geometry.Spatial));
+            Temporal = _arena.Own(new DeviceRotaryTable(_stream, geometry.Temporal));
+            Patch = Upload(weights.Patch);
+            Modulation = Upload(weights.Modulation);
+            Final = Upload(weights.Final);
+            Blocks = [.. weights.Blocks.Select(block => new CudaBlock(Upload(block.Qkv), Upload(block.Out), Upload(block.Expand), Upload(block.Contract)))];
+            ActionWeight = _arena.Upload<float>(Transposed(weights.Action));
+            ActionBias = _arena.Upload(weights.Action.BiasValues);
+            var times = new float[DiffusionSchedule.TrainingSteps * Config.Dim];
+            for (int t = 0; t < DiffusionSchedule.TrainingSteps; t++) weights.TimestepEmbeddingOf(t).CopyTo(times.AsSpan(t * Config.Dim));
+            Times = _arena.Upload<float>(times);
+            _stream.Synchronize();
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The shape and options that the weights were loaded with.</summary>
+    public WorldModelConfig Config { get; }
+
+    /// <summary>The device.</summary>
+    public CudaContext Context { get; }
+
+    /// <summary>The noise schedule.</summary>
+    public DiffusionSchedule Schedule { get; }
+
+    internal float ContextScale { get; }
+
+    internal int ContextTimestep { get; }
+
+    internal int ModulationWidth { get; }
+
+    internal CudaLinear Patch { get; }
+
+    internal CudaLinear Modulation { get; }
+
+    internal CudaLinear Final { get; }
+
+    /// <summary>Spatial and temporal block by turns.</summary>
+    internal CudaBlock[] Blocks { get; }
+
+    /// <summary>The action embedder's weight, [A, D].</summary>
+    internal DeviceBuffer<float> ActionWeight { get; }
+
+    internal DeviceBuffer<float> ActionBias { get; }
+
+    /// <summary>Embedded diffusion times, [1000, D].</summary>
+    internal DeviceBuffer<float> Times { get; }
+
+    internal DeviceRotaryTable Spatial { get; }
+
+    internal DeviceRotaryTable Temporal { get; }
+
+    /// <summary>The shape that the kernels are specialised to.</summary>
+    /// <param name="config">The model's configuration.</param>
+    /// <param name="window">Frames in sight; the configuration's when null.</param>
+    public static CudaModelShape ShapeOf(WorldModelConfig config, int? window = null) => new(
+        "model", config.Dim, config.NumHeads, config.LatentHeight, config.LatentWidth, config.InChannels, config.PatchSize, window ?? config.MaxFrames,
+        config.NumLayers, config.ActionDim, config.PreviousFrameInput, config.PredictChange);
+
+    /// <summary>Frees the weights; no dream may be using them.</summary>
+    public void Dispose()
+    {
+        _arena.Dispose();
+        _stream.Dispose();
+    }
+
+    private static void CheckShape(WorldModelConfig config)
+    {
+        int head = config.Dim / config.NumHeads;
+        if (head is < 16 or > 128 || head % 16 != 0)
+            throw new NotSupportedException($"On a GPU a head must be 16, 32, … 128 numbers wide; dim / num_heads is {config.Dim} / {config.NumHeads}. The processor runs every shape.");
+        if (config.PatchNumbers % 8 != 0)
+            throw new NotSupportedException($"On a GPU a patch must hold a multiple of 8 numbers; patch_size² · in_channels is {config.PatchNumbers}. The processor runs every shape.");
+        if (config.Dim > 2048) throw new NotSupportedException($"On a GPU dim can be 2048 at most, it is {config.Dim}. The processor runs every shape.");
+    }
+
+    private CudaLinear Upload(PackedLinear linear)
+    {
+        DeviceBuffer<Bfloat16> weight = _arena.Allocate<Bfloat16>((long)linear.Inputs * linear.Outputs);
+        int step = Math.Max(1, Math.Min(linear.Outputs, UploadNumbers / linear.Inputs));
+        var rows = new float[step * linear.Inputs];
+        for (int first = 0; first < linear.Outputs; first += step)
+        {
+            Span<float> part = rows.AsSpan(0, Math.Min(step, linear.Outputs - first) * linear.Inputs);
+            linear.CopyRows(first, part);
+            _stream.Upload<Bfloat16>(Bfloat16.Round(part), weight.Slice((long)first * linear.Inputs, part.Length));
+        }
+
+        DeviceSpan<float> bias = linear.HasBias ? _arena.Upload(linear.BiasValues).Span : default;
+        return CudaLinear.Of(weight.Span, bias, linear.Inputs, linear.Outputs);
+    }
+
+    private static float[] Transposed(PackedLinear linear)
+    {
+        float[] rows = new float[linear.Inputs * linear.Outputs], columns = new float[rows.Length];
+        linear.CopyRows(0, rows);
+        for (int output = 0; output < linear.Outputs; output++)
+        {
+            for (int input = 0; input < linear.Inputs; input++) columns[input * linear.Outputs + output] = rows[output * linear.Inputs + input];
+        }
+
+        return columns;
+    }
+}
