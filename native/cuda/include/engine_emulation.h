@@ -9,6 +9,7 @@
 // A block must not wait for another block, and a kernel's local objects must not need destructors.
 #pragma once
 
+#include <sched.h>
 #include <sys/mman.h>
 
 #include <cmath>
@@ -18,7 +19,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <utility>
-#if !defined(__x86_64__)
+
+// Fibers change stacks by a few instructions where they are known, else by the C library (ENGINE_UCONTEXT asks for that).
+#if defined(__x86_64__) && !defined(ENGINE_UCONTEXT)
+#define ENGINE_OWN_SWITCH 1
+#else
+#define ENGINE_OWN_SWITCH 0
 #include <ucontext.h>
 #endif
 
@@ -156,8 +162,7 @@ extern "C" {
 /// eng_emulate_error. Calls of several threads take turns.
 __attribute__((visibility("default"), used)) int32_t eng_emulate_launch(
     const char* function, const uint32_t grid[3], const uint32_t block[3], uint32_t dynamic_shared_bytes, void** args) {
-  while (__atomic_test_and_set(&emulation::launch_lock, __ATOMIC_ACQUIRE)) {
-  }
+  while (__atomic_test_and_set(&emulation::launch_lock, __ATOMIC_ACQUIRE)) sched_yield();
   int32_t status = emulation::launch(function, grid, block, dynamic_shared_bytes, args);
   __atomic_clear(&emulation::launch_lock, __ATOMIC_RELEASE);
   return status;

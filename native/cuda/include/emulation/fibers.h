@@ -27,7 +27,7 @@ struct fiber {
   void* payload;
   copy* copies;
   int copy_count, copy_room, group;
-#if !defined(__x86_64__)
+#if !ENGINE_OWN_SWITCH
   ucontext_t context;
 #endif
 };
@@ -63,7 +63,7 @@ inline thread_local char error_text[1024];
 inline thread_local int order_mode;
 inline thread_local uint64_t order_seed;
 inline volatile char launch_lock;
-#if !defined(__x86_64__)
+#if !ENGINE_OWN_SWITCH
 inline ucontext_t scheduler_context;
 #endif
 
@@ -80,7 +80,7 @@ void shuffle(T* values, int count) {
   for (int i = count - 1; i > 0; i--) std::swap(values[i], values[next_random() % static_cast<uint32_t>(i + 1)]);
 }
 
-#if defined(__x86_64__)
+#if ENGINE_OWN_SWITCH
 extern "C" __attribute__((visibility("hidden"))) void engine_emulation_switch(void** save, void* load);
 asm(R"(
   .text
@@ -108,7 +108,7 @@ engine_emulation_switch:
 #endif
 
 inline void to_scheduler() {
-#if defined(__x86_64__)
+#if ENGINE_OWN_SWITCH
   engine_emulation_switch(&current->stack_pointer, scheduler_stack);
 #else
   swapcontext(&current->context, &scheduler_context);
@@ -117,7 +117,7 @@ inline void to_scheduler() {
 
 inline void run(fiber& f) {
   current = &f;
-#if defined(__x86_64__)
+#if ENGINE_OWN_SWITCH
   engine_emulation_switch(&scheduler_stack, f.stack_pointer);
 #else
   swapcontext(&scheduler_context, &f.context);
@@ -162,7 +162,7 @@ inline void prepare(fiber& f, int index) {
   f.copy_count = f.group = 0;
   unsigned char* stack = stacks + static_cast<size_t>(index) * stack_bytes;
   memset(stack, poison, 64);
-#if defined(__x86_64__)
+#if ENGINE_OWN_SWITCH
   // Six registers, the address that `ret` takes, and a word so that the function finds the stack as after a call.
   void** top = reinterpret_cast<void**>(stack + stack_bytes) - 8;
   memset(top, 0, 8 * sizeof(void*));

@@ -52,7 +52,7 @@ public static partial class TemporalAttention
         DeviceSpan<Bfloat16> keys, DeviceSpan<Bfloat16> values, DeviceSpan<Bfloat16> output) =>
         Attend("temporal_append_attend", stream, shape, qkv, descriptions, frames, table, keys, values, output);
 
-    /// <summary>A kernel for a shape: 96 registers at most, no shared memory, no spills.</summary>
+    /// <summary>A kernel for a shape: 128 registers at most, no shared memory, no spills.</summary>
     /// <param name="shape">What it is specialised to.</param>
     /// <param name="function">temporal_append, temporal_attend or temporal_append_attend.</param>
     public static CudaKernel Describe(TemporalAttentionShape shape, string function) => new()
@@ -61,7 +61,7 @@ public static partial class TemporalAttention
         Function = function,
         Defines = shape.Defines,
         ThreadsPerBlock = DeviceThreads,
-        RegisterBudget = function == "temporal_append" ? 40 : 96,
+        RegisterBudget = function == "temporal_append" ? 40 : 128,
         SharedBudget = 0,
         Hot = true,
     };

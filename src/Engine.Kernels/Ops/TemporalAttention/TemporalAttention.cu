@@ -4,19 +4,19 @@
 // Everything is bfloat16, sums are float32. A cache is [caches, slots, tokens, dim], so that a frame's entry is a copy of rows and a warp reads
 // whole lines. frames is [frames, 3 + window]: cache, position, number of slots, the slots oldest first; the last is the frame's own.
 // A head's numbers lie eight to a lane: a group of width / 8 lanes (rounded up to a power of two) has a query, and with 64-wide heads a warp has four heads
-// of one token, 512 bytes in a row. Four slots are read ahead of their use; a running maximum and sum (online soft-max) is brought up to date once for
-// each four. temporal_append_attend takes the frame's own key and value from registers, rounded as they are stored, in the place of the last slot:
+// of one token, 512 bytes in a row. Up to seven slots are read at once before their use (a window of 10 in two rounds of five); a running maximum and sum
+// (online soft-max) is brought up to date once a round. temporal_append_attend takes the frame's own key and value from registers, rounded as they are stored, in the place of the last slot:
 // its result is bit for bit that of temporal_append followed by temporal_attend.
 //
 // Roofline: slots * 4 * dim bytes a token and hardly an operation on them, so bandwidth of L2 or HBM; one environment (256 tokens of 1024, 10 slots,
-// 10 MB) is bound by the latency of three rounds of loads. Budget: 96 registers, no shared memory, no spills.
+// 10 MB) is bound by the latency of two rounds of loads. Budget: 128 registers, no shared memory, no spills.
 #include "engine_device.cuh"
 
 using namespace engine;
 
 constexpr int kHeads = ENG_HEADS, kHeadWidth = ENG_HEAD_WIDTH, kDim = kHeads * kHeadWidth, kTokens = ENG_TOKENS, kWindow = ENG_WINDOW, kThreads = 128;
 constexpr int kLanes = kHeadWidth / 8, kGroup = kLanes <= 1 ? 1 : kLanes <= 2 ? 2 : kLanes <= 4 ? 4 : kLanes <= 8 ? 8 : 16;
-constexpr int kAhead = 4;
+constexpr int kRounds = (kWindow + 6) / 7, kAhead = (kWindow + kRounds - 1) / kRounds;
 constexpr float kLowest = -1e30f;
 static_assert(kHeadWidth % 8 == 0 && kHeadWidth <= 128, "a head is 8, 16, … 128 wide");
 
@@ -110,16 +110,16 @@ ENGINE_DEVICE void work(
   store_numbers(output + static_cast<int64_t>(row) * kDim + column, sums);
 }
 
-ENGINE_KERNEL_BOUNDS(temporal_append, kThreads, 1, (const bfloat16* qkv, const int* frames, int rows, const float* table, bfloat16* keys, bfloat16* values)) {
+ENGINE_KERNEL_BOUNDS(temporal_append, kThreads, 4, (const bfloat16* qkv, const int* frames, int rows, const float* table, bfloat16* keys, bfloat16* values)) {
   work<true, false>(qkv, frames, rows, table, keys, values, nullptr, 0.0f);
 }
 
-ENGINE_KERNEL_BOUNDS(temporal_attend, kThreads, 1, (
+ENGINE_KERNEL_BOUNDS(temporal_attend, kThreads, 4, (
     const bfloat16* qkv, const int* frames, int rows, const float* table, bfloat16* keys, bfloat16* values, bfloat16* output, float scale)) {
   work<false, true>(qkv, frames, rows, table, keys, values, output, scale);
 }
 
-ENGINE_KERNEL_BOUNDS(temporal_append_attend, kThreads, 1, (
+ENGINE_KERNEL_BOUNDS(temporal_append_attend, kThreads, 4, (
     const bfloat16* qkv, const int* frames, int rows, const float* table, bfloat16* keys, bfloat16* values, bfloat16* output, float scale)) {
   work<true, true>(qkv, frames, rows, table, keys, values, output, scale);
 }

@@ -11,9 +11,9 @@ internal sealed class KernelText : IDisposable
     private readonly EmulatedDevice _device = EmulatedDevice.Open();
     private readonly nint _module, _stream;
 
-    public KernelText(string text)
+    public KernelText(string text, params CudaDefine[] defines)
     {
-        CudaImage image = _device.Compiler.Compile("test", "test.cu", Prologue + text, []);
+        CudaImage image = _device.Compiler.Compile("test", "test.cu", Prologue + text, defines);
         _module = _device.Driver.LoadModule(image);
         _stream = _device.Driver.CreateStream();
     }

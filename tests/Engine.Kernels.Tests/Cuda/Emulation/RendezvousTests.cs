@@ -116,6 +116,15 @@ public sealed class RendezvousTests
     }
 
     [Fact]
+    public void The_C_librarys_stack_switch_does_the_same()
+    {
+        using var text = new KernelText(Source, new CudaDefine("ENGINE_UCONTEXT", 1));
+        foreach (EmulationOrder order in s_orders)
+            Assert.Equal(Enumerable.Range(0, 128).Select(i => 127f - i), text.Run("reversed", new float[128], 128, order));
+        Assert.Contains("never comes: it has ended", text.Error("some_stay_away", 64), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_missing_barrier_gives_NaNs_or_differs_between_the_orders()
     {
         using var text = new KernelText(Source);
