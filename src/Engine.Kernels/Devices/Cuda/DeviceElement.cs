@@ -11,6 +11,10 @@ internal static class DeviceElement
         : typeof(T) == typeof(Bfloat16) ? "bfloat16"
         : throw new ArgumentException($"{argument} must be float or {nameof(Bfloat16)}, it is {typeof(T).Name}.", argument);
 
+    /// <summary>What kernels are given for an optional span: no address where there are no elements.</summary>
+    public static DeviceSpan<T> OrNone<T>(DeviceSpan<T> span)
+        where T : unmanaged => span.Length == 0 ? default : span;
+
     /// <summary>Several neighbours move in one access: their first must stand at a multiple of <paramref name="bytes"/>.</summary>
     /// <exception cref="ArgumentException">It does not.</exception>
     public static void RequireAligned<T>(DeviceSpan<T> span, string argument, int bytes = 16)

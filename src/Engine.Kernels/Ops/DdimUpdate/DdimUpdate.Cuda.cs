@@ -31,7 +31,7 @@ public static partial class DdimUpdate
         if (input.Length != 0) geometry.CheckTokens(input, inputStride, frames, nameof(input));
         stream.Launch(
             Describe(geometry, "ddim_update"), geometry.Grid(frames), x, xStride, v, step.Previous != 0 ? previous : default, previousStride, frames * geometry.Tokens,
-            step.X, step.V, step.Previous, input, inputStride);
+            step.X, step.V, step.Previous, DeviceElement.OrNone(input), inputStride);
     }
 
     /// <summary>
@@ -58,7 +58,7 @@ public static partial class DdimUpdate
         geometry.CheckTokens(x, xStride, frames, nameof(x));
         if (input.Length != 0) geometry.CheckTokens(input, inputStride, frames, nameof(input));
         stream.Launch(
-            Describe(geometry, "ddim_begin"), geometry.Grid(frames), keys, frames, (uint)seed, (uint)(seed >> 32), streamConstant, x, xStride, input, inputStride);
+            Describe(geometry, "ddim_begin"), geometry.Grid(frames), keys, frames, (uint)seed, (uint)(seed >> 32), streamConstant, x, xStride, DeviceElement.OrNone(input), inputStride);
     }
 
     /// <summary>A kernel for a geometry: ddim_update or ddim_begin; 40 registers, no shared memory.</summary>

@@ -34,7 +34,7 @@ public static partial class Gae
         if (steps == 0 || environments == 0) return;
         int vector = Vector(environments, [rewards, values, nextValues, advantages, returns], [terminated, truncated]);
         stream.Launch(
-            Describe(vector, "gae"), Grid(environments, vector), rewards, values, nextValues, terminated, truncated, steps, environments, gamma, gamma * lambda, advantages, returns);
+            Describe(vector, "gae"), Grid(environments, vector), rewards, values, nextValues, terminated, truncated, steps, environments, gamma, gamma * lambda, advantages, DeviceElement.OrNone(returns));
     }
 
     /// <summary>CleanRL's convention, which reads least: begins_t says that step t is the first of a new episode, V_{t+1} is the next row of <paramref name="values"/>.</summary>
@@ -63,10 +63,10 @@ public static partial class Gae
         int vector = Vector(environments, [rewards, values, lastValues, advantages, returns], [begins, lastBegins]);
         stream.Launch(
             Describe(vector, "gae_from_beginnings"), Grid(environments, vector), rewards, values, begins, lastValues, lastBegins, steps, environments, gamma, gamma * lambda,
-            advantages, returns);
+            advantages, DeviceElement.OrNone(returns));
     }
 
-    /// <summary>A kernel, gae or gae_from_beginnings, for 4 or 1 environments a thread: 128 registers, 4 KiB of shared memory, no spills.</summary>
+    /// <summary>A kernel, gae or gae_from_beginnings, for 4 or 1 environments a thread: 128 registers, 4 KiB of shared memory.</summary>
     public static CudaKernel Describe(int vector, string function) => new()
     {
         Source = "Gae/Gae.cu",
@@ -75,7 +75,6 @@ public static partial class Gae
         ThreadsPerBlock = DeviceThreads,
         RegisterBudget = 128,
         SharedBudget = 4096,
-        Hot = true,
     };
 
     internal static IEnumerable<CudaKernel> CudaKernelsFor(CudaModelShape _) =>
@@ -103,6 +102,7 @@ public static partial class Gae
     private static void CheckDevice(int steps, int environments, ReadOnlySpan<(string Name, DeviceSpan<float> Span)> spans, DeviceSpan<float> returns)
     {
         CheckShape(steps, environments);
+        if ((long)steps * environments > uint.MaxValue) throw new ArgumentException($"T·B = {steps} × {environments} is more than a device's 2³² − 1 elements; take fewer steps at once.", nameof(steps));
         foreach (var (name, span) in spans) span.Require((long)steps * environments, name, $"T·B = {steps} × {environments}");
         if (returns.Length != 0) returns.Require((long)steps * environments, nameof(returns), $"T·B = {steps} × {environments}");
     }

@@ -43,7 +43,7 @@ public static partial class GatedResidual
             DeviceElement.RequireMultiple(stride, 4, nameof(stride));
         }
 
-        stream.Launch(kernel, CudaGrid.Cover((long)rows * width / (width % 4 == 0 ? 4 : 1), DeviceThreads), y, rows, bias, gates, stride, rowsPerGroup, firstRow, x);
+        stream.Launch(kernel, CudaGrid.Cover((long)rows * width / (width % 4 == 0 ? 4 : 1), DeviceThreads), y, rows, DeviceElement.OrNone(bias), gates, stride, rowsPerGroup, firstRow, x);
     }
 
     /// <summary>The kernel for rows of <paramref name="width"/>: 40 registers, no shared memory.</summary>

@@ -21,7 +21,7 @@ public static partial class Patchify
     {
         geometry.CheckLatents(latents, indices, frames);
         geometry.CheckTokens(tokens, stride, frames, nameof(tokens));
-        stream.Launch(Describe<T>(geometry, "to_tokens"), geometry.Grid(frames), latents, indices, frames, scale, tokens, stride);
+        stream.Launch(Describe<T>(geometry, "to_tokens"), geometry.Grid(frames), latents, DeviceElement.OrNone(indices), frames, scale, tokens, stride);
     }
 
     /// <summary>latents = tokens, rearranged back.</summary>
@@ -39,7 +39,7 @@ public static partial class Patchify
     {
         geometry.CheckLatents(latents, indices, frames);
         geometry.CheckTokens(tokens, stride, frames, nameof(tokens));
-        stream.Launch(Describe<T>(geometry, "from_tokens"), geometry.Grid(frames), tokens, stride, indices, frames, latents);
+        stream.Launch(Describe<T>(geometry, "from_tokens"), geometry.Grid(frames), tokens, stride, DeviceElement.OrNone(indices), frames, latents);
     }
 
     /// <summary>A kernel for a geometry: to_tokens or from_tokens; 40 registers, no shared memory.</summary>

@@ -67,7 +67,7 @@ public sealed class CudaNormalisationTests
                     where T : unmanaged
                 {
                     using DeviceGuarded<float> sum = new(device, x);
-                    GatedResidual.Add(device.Stream, added, rows, width, biased ? b.Span : default, g, stride, 3, 2, sum);
+                    GatedResidual.Add(device.Stream, added, rows, width, b, g, stride, 3, 2, sum);
                     return sum.Read();
                 }
             }
