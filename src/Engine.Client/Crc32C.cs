@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using System.Numerics;
 
@@ -9,14 +8,6 @@ public static class Crc32C
 {
     /// <summary>The checksum of some bytes.</summary>
     public static uint Compute(ReadOnlySpan<byte> bytes) => ~Append(~0u, bytes);
-
-    /// <summary>The checksum of bytes in several pieces.</summary>
-    public static uint Compute(in ReadOnlySequence<byte> bytes)
-    {
-        uint crc = ~0u;
-        foreach (var piece in bytes) crc = Append(crc, piece.Span);
-        return ~crc;
-    }
 
     private static uint Append(uint crc, ReadOnlySpan<byte> bytes)
     {

@@ -21,7 +21,7 @@ internal static unsafe class RingWait
             long end = Stopwatch.GetTimestamp() + spinTicks;
             do
             {
-                Thread.SpinWait(8);
+                Thread.SpinWait(1);
                 now = Volatile.Read(ref *counter);
                 if (now != expected) return now;
             }

@@ -42,7 +42,7 @@ public sealed record ExportCheck(int Count, float LogitDifference, int OtherToke
         long[] words = [.. observations.Instructions.SelectMany(encoding.Tokenise)];
         var camera = contract.Cameras[0];
         float[] expected = network.Logits(
-            ImageBatch.FromBytes(observations.Images[camera.Name], camera.Height, camera.Width),
+            ImageBatch.FromBytes(observations.Images[camera.Name].Span, camera.Height, camera.Width),
             Tensor.FromSpan(words, count, contract.MaxWords),
             Tensor.FromSpan(states, count, width),
             Tensor.FromSpan(classes, count, tokens)).ToArray();
@@ -69,7 +69,7 @@ public sealed record ExportCheck(int Count, float LogitDifference, int OtherToke
     /// <summary>Observations of noise with instructions of the contract's words.</summary>
     public static ObservationBatch Observations(PolicyContract contract, int count, ulong seed)
     {
-        var images = new Dictionary<string, byte[]>();
+        var images = new Dictionary<string, ReadOnlyMemory<byte>>();
         foreach (var camera in contract.Cameras)
         {
             var noise = new float[count * camera.Bytes];

@@ -78,7 +78,7 @@ public sealed class ReplayVerb : Verb
         {
             Count = 1,
             Instructions = [episode.Instruction],
-            Images = contract.Cameras.ToDictionary(camera => camera.Name, camera => episode.Images[camera.Name].AsSpan(time * camera.Bytes, camera.Bytes).ToArray()),
+            Images = contract.Cameras.ToDictionary(camera => camera.Name, camera => (ReadOnlyMemory<byte>)episode.Images[camera.Name].AsMemory(time * camera.Bytes, camera.Bytes)),
             States = states,
         };
     }

@@ -12,7 +12,15 @@ public sealed class EchoPolicy(PolicyContract contract) : IPolicy
         int width = contract.ActionNames.Length, chunk = contract.ActionHorizon * width, state = contract.StateNames.Length;
         if (actions.Length != observations.Count * chunk)
             throw new ArgumentException($"actions has {actions.Length} numbers, expected {observations.Count}·{contract.ActionHorizon}·{width}.", nameof(actions));
-        for (int i = 0; i < actions.Length; i++) actions[i] = i % width < state ? observations.States[i / chunk * state + i % width] : 0f;
+        for (int b = 0; b < observations.Count; b++)
+        {
+            // The first action, then twice as many, and so on.
+            var own = actions.Slice(b * chunk, chunk);
+            var first = observations.States.AsSpan(b * state, Math.Min(state, width));
+            first.CopyTo(own);
+            own[first.Length..width].Clear();
+            for (int done = width; done < chunk; done *= 2) own[..Math.Min(done, chunk - done)].CopyTo(own[done..]);
+        }
     }
 
     public void Dispose()

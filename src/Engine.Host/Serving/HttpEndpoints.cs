@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using Engine.Host.Serving.OpenPi;
 using Engine.Host.Serving.OpenVla;
 using Engine.Runtime.Contract;
 using Microsoft.AspNetCore.Http;
@@ -12,6 +13,10 @@ internal sealed class HttpEndpoints(
 {
     /// <summary>For requests that stand alone: there is no session to watch or to record.</summary>
     private readonly ServeOptions _standalone = options with { Recorder = null, Live = null };
+
+    /// <summary>Whether the client of a WebSocket may come in; takes its place where it may.</summary>
+    internal bool Admits(UpgradeRequest request) =>
+        token.AdmitsHeader(request.Authorization) && OriginAllowed(request.Origin, new HostString(request.Host)) && sessions.TryEnter();
 
     /// <summary>Answers one request, or serves a WebSocket until it ends.</summary>
     internal Task HandleAsync(HttpContext context)
@@ -55,20 +60,19 @@ internal sealed class HttpEndpoints(
 
     private Task WebSocketAsync(HttpContext context)
     {
-        if (!OriginAllowed(context.Request)) return RefuseAsync(context, StatusCodes.Status403Forbidden, "this origin may not connect\n");
+        if (!OriginAllowed(context.Request.Headers.Origin.ToString(), context.Request.Host)) return RefuseAsync(context, StatusCodes.Status403Forbidden, "this origin may not connect\n");
         if (!sessions.TryEnter()) return RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, sessions.Draining ? "shutting down\n" : "too many sessions\n");
         return sessions.RunAsync(context);
     }
 
-    private bool OriginAllowed(HttpRequest request)
+    private bool OriginAllowed(string origin, HostString server)
     {
-        string origin = request.Headers.Origin.ToString();
         if (origin.Length == 0 || options.AllowedOrigins.Contains(origin, StringComparer.OrdinalIgnoreCase)) return true;
 
         // The server's own pages: the same host, which must be an address or localhost, since a foreign name may be made to point here.
-        string host = request.Host.Host.Trim('[', ']');
+        string host = server.Host.Trim('[', ']');
         return (host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || IPAddress.TryParse(host, out _))
-            && Uri.TryCreate(origin, UriKind.Absolute, out var uri) && uri.Authority.Equals(request.Host.Value, StringComparison.OrdinalIgnoreCase);
+            && Uri.TryCreate(origin, UriKind.Absolute, out var uri) && uri.Authority.Equals(server.Value, StringComparison.OrdinalIgnoreCase);
     }
 
     private static Task PageAsync(HttpContext context)

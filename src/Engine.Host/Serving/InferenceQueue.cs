@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Numerics;
 using Engine.Runtime.Contract;
 
 namespace Engine.Host.Serving;
@@ -190,6 +191,16 @@ public sealed class InferenceQueue
 
     private void CheckFinite(ReadOnlySpan<float> actions)
     {
+        // A number less itself is zero, unless it is none or infinite.
+        int whole = actions.Length - actions.Length % Vector<float>.Count;
+        var sum = Vector<float>.Zero;
+        for (int i = 0; i < whole; i += Vector<float>.Count)
+        {
+            var some = new Vector<float>(actions[i..]);
+            sum += some - some;
+        }
+
+        if (sum == Vector<float>.Zero) actions = actions[whole..];
         foreach (float action in actions)
         {
             if (!float.IsFinite(action))
@@ -201,18 +212,29 @@ public sealed class InferenceQueue
     }
 
     /// <summary>Buffers of a batch of one size.</summary>
-    private sealed class Merged(PolicyContract contract, int count)
+    private sealed class Merged
     {
-        internal ObservationBatch Observations { get; } = ObservationReader.NewBatch(contract, count);
+        private readonly Dictionary<string, byte[]> _images;
 
-        internal float[] Actions { get; } = new float[count * contract.ActionHorizon * contract.ActionNames.Length];
+        internal Merged(PolicyContract contract, int count)
+        {
+            _images = contract.Cameras.ToDictionary(c => c.Name, c => new byte[count * c.Bytes]);
+            Observations = ObservationReader.NewBatch(contract, count);
+            foreach (var (camera, images) in _images) Observations.Images[camera] = images;
+            Actions = new float[count * contract.ActionHorizon * contract.ActionNames.Length];
+            Uniforms = new float[Actions.Length];
+        }
 
-        internal float[] Uniforms { get; } = new float[count * contract.ActionHorizon * contract.ActionNames.Length];
+        internal ObservationBatch Observations { get; }
+
+        internal float[] Actions { get; }
+
+        internal float[] Uniforms { get; }
 
         internal void Take(InferenceRequest request, int place)
         {
             Observations.Instructions[place] = request.Observation.Instructions[0];
-            foreach (var (camera, image) in request.Observation.Images) image.CopyTo(Observations.Images[camera], place * image.Length);
+            foreach (var (camera, image) in request.Observation.Images) image.Span.CopyTo(_images[camera].AsSpan(place * image.Length));
             request.Observation.States.CopyTo(Observations.States, place * request.Observation.States.Length);
             request.Uniforms.CopyTo(Uniforms, place * request.Uniforms.Length);
         }

@@ -1,5 +1,8 @@
+using System.Net;
 using Engine.Host.Serving.LeRobot;
+using Engine.Host.Serving.OpenPi;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -26,7 +29,7 @@ internal sealed class KestrelServer
 
     /// <summary>Listens.</summary>
     /// <exception cref="IOException">A port is taken.</exception>
-    internal static async Task<KestrelServer> StartAsync(ServeOptions options, RequestDelegate http, LeRobotService leRobot, CancellationToken cancellationToken)
+    internal static async Task<KestrelServer> StartAsync(ServeOptions options, RequestDelegate http, WebSocketDoors doors, LeRobotService leRobot, CancellationToken cancellationToken)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.ClearProviders();
@@ -38,7 +41,7 @@ internal sealed class KestrelServer
             kestrel.Limits.MaxRequestHeadersTotalSize = 64 << 10;
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
             kestrel.Limits.MaxConcurrentConnections = options.MaxSessions + 64;
-            kestrel.Listen(options.Address, options.Port, listen =>
+            kestrel.Listen(options.Certificate is null ? new WebSocketDoors.Place(options.Address, options.Port) : new IPEndPoint(options.Address, options.Port), listen =>
             {
                 listen.Protocols = HttpProtocols.Http1;
                 if (options.Certificate is { } certificate) listen.UseHttps(certificate);
@@ -53,6 +56,7 @@ internal sealed class KestrelServer
                 listen.Use(next => connection => leRobot.RunConnectionAsync(next, connection));
             });
         });
+        builder.Services.AddSingleton<IConnectionListenerFactory>(doors);
         var application = builder.Build();
         try
         {

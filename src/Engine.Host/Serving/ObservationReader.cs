@@ -18,12 +18,20 @@ public sealed class ObservationReader
     private readonly ServeOptions _options;
     private readonly Dictionary<string, int> _cameraOfKey = new(StringComparer.Ordinal);
     private readonly ImageResizer[] _resizers;
+    private readonly bool _inPlace;
+    private readonly byte[][] _resized;
     private readonly bool[] _seen;
     private readonly string _cameraKeys;
 
-    public ObservationReader(PolicyContract contract, ServeOptions options)
+    /// <summary>A reader for a contract.</summary>
+    /// <param name="contract">What the observations must be.</param>
+    /// <param name="options">Limits.</param>
+    /// <param name="inPlace">Images of the right size stay in the message, which the caller keeps until the answer is there.</param>
+    public ObservationReader(PolicyContract contract, ServeOptions options, bool inPlace = false)
     {
         _contract = contract;
+        _inPlace = inPlace;
+        _resized = Array.ConvertAll(contract.Cameras, c => new byte[c.Bytes]);
         _options = options;
         _resizers = Array.ConvertAll(contract.Cameras, c => new ImageResizer(c.Height, c.Width));
         _seen = new bool[contract.Cameras.Length];
@@ -55,7 +63,7 @@ public sealed class ObservationReader
     {
         Count = count,
         Instructions = [.. Enumerable.Repeat("", count)],
-        Images = contract.Cameras.ToDictionary(c => c.Name, c => new byte[count * c.Bytes]),
+        Images = contract.Cameras.ToDictionary(c => c.Name, c => (ReadOnlyMemory<byte>)new byte[count * c.Bytes]),
         States = new float[count * contract.StateNames.Length],
     };
 
@@ -106,7 +114,14 @@ public sealed class ObservationReader
             throw new ObservationException($"'{key}' must be [height, width, 3] with sides of 1 to 8192; it is {array}");
         if (_seen[camera]) throw new ObservationException($"camera '{spec.Name}' is sent twice; the second time as '{key}'");
         _seen[camera] = true;
-        _resizers[camera].Resize(array.Data.Span, (int)shape[0], (int)shape[1], Batch.Images[spec.Name]);
+        if (_inPlace && shape[0] == spec.Height && shape[1] == spec.Width)
+        {
+            Batch.Images[spec.Name] = array.Data;
+            return;
+        }
+
+        _resizers[camera].Resize(array.Data.Span, (int)shape[0], (int)shape[1], _resized[camera]);
+        Batch.Images[spec.Name] = _resized[camera];
     }
 
     private void State(string key, object? value, ref bool seen)

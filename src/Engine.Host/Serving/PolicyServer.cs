@@ -1,6 +1,7 @@
 using System.Net;
 using Engine.Host.Serving.Groot;
 using Engine.Host.Serving.LeRobot;
+using Engine.Host.Serving.OpenPi;
 using Engine.Host.Serving.Pipes;
 using Engine.Host.Serving.Recording;
 using Engine.Runtime.Contract;
@@ -176,7 +177,7 @@ public sealed class PolicyServer : IAsyncDisposable
 
     private async Task ListenAsync(CancellationToken cancellationToken)
     {
-        _kestrel = await KestrelServer.StartAsync(_options, _http.HandleAsync, _leRobot, cancellationToken).ConfigureAwait(false);
+        _kestrel = await KestrelServer.StartAsync(_options, _http.HandleAsync, new WebSocketDoors(_http.Admits, _webSockets.ServeAsync), _leRobot, cancellationToken).ConfigureAwait(false);
         if (_options.UnixPath is not null || _options.PipePort is not null)
             _pipes = PipeServer.Start(_served, _options, _queue, Metrics, _slots);
         if (_options.ZmqPort is not null)

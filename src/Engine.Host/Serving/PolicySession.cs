@@ -22,13 +22,13 @@ public sealed class PolicySession
     private uint _episode;
     private uint _step;
 
-    public PolicySession(PolicyContract contract, ServeOptions options, InferenceQueue queue, long number)
+    public PolicySession(PolicyContract contract, ServeOptions options, InferenceQueue queue, long number, bool inPlace = false)
     {
         _contract = contract;
         _options = options;
         _queue = queue;
         _number = (uint)number;
-        _reader = new ObservationReader(contract, options);
+        _reader = new ObservationReader(contract, options, inPlace);
         Request = new InferenceRequest(queue.Contract, _reader.Batch);
         _plan = ActionPlan.Create(queue.Contract, options, queue.Metrics);
         _recording = options.Recorder?.Open();

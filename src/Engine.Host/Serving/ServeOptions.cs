@@ -104,6 +104,9 @@ public sealed record ServeOptions
     /// <summary>Control steps for which a wish to open or close the gripper is held, and the gripper's number turned into the relative command of such a gripper; 0: neither.</summary>
     public int StickyGripper { get; init; }
 
+    /// <summary>Stack of a session's own thread (bytes).</summary>
+    internal const int SessionStackBytes = 512 << 10;
+
     /// <summary>What the live page shows.</summary>
     internal LiveSessions? Live { get; init; }
 

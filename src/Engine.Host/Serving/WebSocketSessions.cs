@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net.WebSockets;
 using Engine.Host.Serving.OpenPi;
 using Engine.Runtime.Contract;
 using Microsoft.AspNetCore.Http;
@@ -22,10 +23,28 @@ internal sealed class WebSocketSessions(
     /// <summary>Accepts a WebSocket and serves it until it ends.</summary>
     internal async Task RunAsync(HttpContext context)
     {
+        WebSocket socket;
         try
         {
-            using var socket = await context.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
-            using var connection = new OpenPiConnection(socket, contract, options, queue, metrics, metrics.SessionOpened(), switchTo);
+            socket = await context.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
+        }
+        catch
+        {
+            slots.Leave();
+            throw;
+        }
+
+        using (socket) await ServeAsync(socket, ownThread: false).ConfigureAwait(false);
+    }
+
+    /// <summary>Serves a client that has its place until it ends; the place is given back. On a thread of its own it waits instead of yielding.</summary>
+    internal Task ServeAsync(WebSocket socket) => ServeAsync(socket, ownThread: true);
+
+    private async Task ServeAsync(WebSocket socket, bool ownThread)
+    {
+        try
+        {
+            using var connection = new OpenPiConnection(socket, contract, options, queue, metrics, metrics.SessionOpened(), switchTo, ownThread);
             var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _connections[connection] = ended.Task;
             try

@@ -9,8 +9,8 @@ public sealed class ObservationBatch
     /// <summary>Instructions, length B.</summary>
     public required string[] Instructions { get; init; }
 
-    /// <summary>Images by camera name, u8 [B, H, W, 3], flattened.</summary>
-    public required Dictionary<string, byte[]> Images { get; init; }
+    /// <summary>Images by camera name, u8 [B, H, W, 3], flattened. They may stand in a client's message: a policy reads them before it returns.</summary>
+    public required Dictionary<string, ReadOnlyMemory<byte>> Images { get; init; }
 
     /// <summary>States float32 [B, S], flattened.</summary>
     public required float[] States { get; init; }

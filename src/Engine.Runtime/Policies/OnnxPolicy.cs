@@ -87,10 +87,10 @@ public sealed class OnnxPolicy : IPolicy
             for (int c = 0; c < Contract.Cameras.Length; c++)
             {
                 var camera = Contract.Cameras[c];
-                if (!observations.Images.TryGetValue(camera.Name, out byte[]? images))
+                if (!observations.Images.TryGetValue(camera.Name, out var images))
                     throw new ArgumentException($"there are no images of camera '{camera.Name}'; there are {string.Join(", ", observations.Images.Keys)}.", nameof(observations));
                 Expect($"camera '{camera.Name}'", images.Length, count * camera.Bytes);
-                images.CopyTo(buffers.Inputs[c].Span<byte>());
+                images.Span.CopyTo(buffers.Inputs[c].Span<byte>());
             }
 
             var tokens = buffers.Tokens.Span<long>();

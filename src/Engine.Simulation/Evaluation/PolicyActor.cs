@@ -91,7 +91,7 @@ public sealed class PolicyActor : IActor
     private ObservationBatch Observe(IVectorEnvironment world, int[] batch, ObservationFrames frames)
     {
         var contract = _policy.Contract;
-        var images = new Dictionary<string, byte[]>(StringComparer.Ordinal);
+        var images = new Dictionary<string, ReadOnlyMemory<byte>>(StringComparer.Ordinal);
         foreach (var camera in contract.Cameras)
         {
             frames.Draw(batch, camera.Name);

@@ -31,7 +31,7 @@ public sealed class TorchPolicy(VlaPolicy network, PolicyContract contract) : IP
         }
 
         var (classes, _) = network.Act(
-            ImageBatch.FromBytes(images, camera.Height, camera.Width), Tensor.FromSpan(tokens, observations.Count, contract.MaxWords),
+            ImageBatch.FromBytes(images.Span, camera.Height, camera.Width), Tensor.FromSpan(tokens, observations.Count, contract.MaxWords),
             Tensor.FromSpan(states, observations.Count, width), temperature, uniforms);
         _encoding.Decode(classes.ToInt64Array(), actions);
     }

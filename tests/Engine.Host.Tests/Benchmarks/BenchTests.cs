@@ -1,4 +1,5 @@
 using Engine.Host.Benchmarks;
+using Engine.Host.Benchmarks.Serving;
 using Engine.Host.Commands;
 
 namespace Engine.Host.Tests.Benchmarks;
@@ -60,6 +61,32 @@ public sealed class BenchTests : IDisposable
         using var error = new StringWriter();
         Assert.NotEqual(0, await CommandLine.RunAsync(["bench", "dream", "--size", "medium", "--upstream", _folder, "--python", "no-such-python"], TextWriter.Null, error));
         Assert.Contains("no-such-python cannot be started", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Serving_is_measured_against_a_server_in_a_process_of_its_own()
+    {
+        using var output = new StringWriter();
+        Assert.Equal(0, await CommandLine.RunAsync(["bench", "serve", "--line", "openpi", "pipe", "--pairs", "1"], output, TextWriter.Null));
+        string text = output.ToString();
+        Assert.Contains("| our C# client, p50 / p99, µs |", text, StringComparison.Ordinal);
+        Assert.Matches(@"\| Unix-domain pipe, p50, µs \| \d+ \| \d+ \(raw ping-pong of the same bytes\) \| [\d.]+ \(", text);
+    }
+
+    [Fact]
+    public async Task A_checkout_that_is_not_openpis_is_refused()
+    {
+        using var error = new StringWriter();
+        Assert.NotEqual(0, await CommandLine.RunAsync(["bench", "serve", "--line", "openpi", "--upstream", _folder], TextWriter.Null, error));
+        Assert.Contains("wants a checkout of github.com/Physical-Intelligence/openpi", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Percentiles_are_nearest_ranks()
+    {
+        var sample = new Sample(2);
+        foreach (int time in new[] { 30, 10, 20, 40 }) sample.AddMicroseconds(time);
+        Assert.Equal((20, 40, 10), (sample.P50, sample.P99, sample.Percentile(0)));
     }
 
     [Fact]

@@ -21,7 +21,7 @@ public class ProgramTests
                 {
                     Count = 1,
                     Instructions = ["reach"],
-                    Images = contract.Cameras.ToDictionary(camera => camera.Name, camera => new byte[camera.Bytes]),
+                    Images = contract.Cameras.ToDictionary(camera => camera.Name, camera => (ReadOnlyMemory<byte>)new byte[camera.Bytes]),
                     States = [1, 2, 3, 4, 5, 6, 7, 8],
                 },
                 actions);

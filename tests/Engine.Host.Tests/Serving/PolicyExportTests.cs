@@ -73,7 +73,7 @@ public sealed class PolicyExportTests
         float[] states = (float[])observations.States.Clone();
         for (int b = 0; b < Batch; b++) encoding.NormaliseState(states.AsSpan(b * 8, 8));
         long[] tokens = [.. observations.Instructions.SelectMany(encoding.Tokenise)];
-        var images = ImageBatch.FromBytes(observations.Images["front"], 64, 64);
+        var images = ImageBatch.FromBytes(observations.Images["front"].Span, 64, 64);
         var (torchClasses, torchLogits) = network.Act(
             images, Tensor.FromSpan(tokens, Batch, 6), Tensor.FromSpan(states, Batch, 8), temperature, uniforms);
 

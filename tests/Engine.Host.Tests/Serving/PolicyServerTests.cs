@@ -266,16 +266,5 @@ public sealed class PolicyServerTests
         await Assert.ThrowsAnyAsync<WebSocketException>(() => OpenPiClient.ConnectAsync(server.Uri));
     }
 
-    [Fact]
-    public async Task The_benchmark_counts_every_request()
-    {
-        using var policy = BuiltInPolicies.Create("echo", Contract);
-        var figures = await ServingBenchmark.RunAsync(policy, 31, 3);
-        Assert.Equal(31, figures.Served.Count);
-        Assert.InRange(figures.Served.P50, 1e-3, figures.Served.P99);
-        Assert.InRange(figures.RequestsPerSecond, 0.1, 1e6);
-        Assert.Equal(31, figures.Direct.Count);
-    }
-
     private static HttpClient Http(PolicyServer server) => new() { BaseAddress = new Uri($"http://127.0.0.1:{server.Port}") };
 }

@@ -20,7 +20,7 @@ public sealed class ServedPolicyTests
             {
                 double sum = observations.Instructions[b].Length;
                 foreach (var camera in Contract.Cameras)
-                    for (int i = 0; i < camera.Bytes; i++) sum += observations.Images[camera.Name][b * camera.Bytes + i] * (i % 7 + 1e-3);
+                    for (int i = 0; i < camera.Bytes; i++) sum += observations.Images[camera.Name].Span[b * camera.Bytes + i] * (i % 7 + 1e-3);
                 for (int i = 0; i < 21; i++)
                     actions[b * 21 + i] = (float)(sum * 1e-3 + observations.States[b * 8 + i % 8] + i + (t > 0 ? t * uniforms[b * 21 + i] : 0));
             }
@@ -35,8 +35,13 @@ public sealed class ServedPolicyTests
         var observations = ObservationReader.NewBatch(Contract, batch);
         var random = new PhiloxRandom(new PhiloxKey(4, 0));
         for (int b = 0; b < batch; b++) observations.Instructions[b] = new string('w', b);
-        foreach (byte[] images in observations.Images.Values)
+        foreach (var camera in Contract.Cameras)
+        {
+            byte[] images = new byte[batch * camera.Bytes];
             for (int i = 0; i < images.Length; i++) images[i] = (byte)random.NextWord();
+            observations.Images[camera.Name] = images;
+        }
+
         for (int i = 0; i < observations.States.Length; i++) observations.States[i] = random.NextNormal();
         float[] uniforms = temperature > 0 ? new float[batch * 21] : [];
         for (int i = 0; i < uniforms.Length; i++) uniforms[i] = random.NextFloat();

@@ -103,7 +103,7 @@ public sealed class OnnxPolicyTests : IDisposable
         void Refused(string reason, ObservationBatch batch, float[] into) =>
             Assert.Contains(reason, Assert.Throws<ArgumentException>(() => policy.Act(batch, into)).Message);
 
-        ObservationBatch With(string[]? instructions = null, Dictionary<string, byte[]>? images = null, float[]? states = null) => new()
+        ObservationBatch With(string[]? instructions = null, Dictionary<string, ReadOnlyMemory<byte>>? images = null, float[]? states = null) => new()
         {
             Count = 1,
             Instructions = instructions ?? good.Instructions,

@@ -198,7 +198,7 @@ public sealed class EvaluationTests
             foreach (var camera in Contract.Cameras)
             {
                 Assert.Equal(observations.Count * camera.Bytes, observations.Images[camera.Name].Length);
-                Assert.True(observations.Images[camera.Name].Distinct().Count() > 8);
+                Assert.True(observations.Images[camera.Name].ToArray().Distinct().Count() > 8);
             }
 
             Assert.Equal(8 * observations.Count, observations.States.Length);

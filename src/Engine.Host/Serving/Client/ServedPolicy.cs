@@ -94,7 +94,7 @@ public sealed class ServedPolicy : IPolicy
             var map = new MsgPackMap { ["prompt"] = observations.Instructions[i] };
             foreach (var camera in Contract.Cameras)
             {
-                var image = observations.Images[camera.Name].AsMemory(i * camera.Bytes, camera.Bytes);
+                var image = observations.Images[camera.Name].Slice(i * camera.Bytes, camera.Bytes);
                 map["observation/" + camera.Name] = NumpyArray.From(image, camera.Height, camera.Width, 3);
             }
 

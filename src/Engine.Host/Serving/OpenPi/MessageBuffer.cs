@@ -10,6 +10,8 @@ internal sealed class MessageBuffer(int maxBytes) : IDisposable
 
     private byte[] _bytes = ArrayPool<byte>.Shared.Rent(Math.Min(FirstSize, maxBytes));
 
+    private CancellationTokenSource _limit = new();
+
     /// <summary>The message that was received last; valid until the next is received.</summary>
     internal ReadOnlyMemory<byte> Message { get; private set; }
 
@@ -20,14 +22,14 @@ internal sealed class MessageBuffer(int maxBytes) : IDisposable
     /// <exception cref="OperationCanceledException">It took too long.</exception>
     internal async ValueTask<WebSocketMessageType> ReceiveAsync(WebSocket socket, TimeSpan timeout)
     {
-        CancellationTokenSource? limit = null;
         try
         {
             int length = 0, empty = 0;
+            bool limited = false;
             while (true)
             {
                 if (length == _bytes.Length) Grow();
-                var part = await socket.ReceiveAsync(_bytes.AsMemory(length), limit?.Token ?? CancellationToken.None).ConfigureAwait(false);
+                var part = await socket.ReceiveAsync(_bytes.AsMemory(length), limited ? _limit.Token : CancellationToken.None).ConfigureAwait(false);
                 length += part.Count;
                 if (length > maxBytes) throw new MessageTooBigException($"a message may have at most {maxBytes} bytes");
                 if (part.EndOfMessage || part.MessageType == WebSocketMessageType.Close)
@@ -37,12 +39,17 @@ internal sealed class MessageBuffer(int maxBytes) : IDisposable
                 }
 
                 if (part.Count == 0 && ++empty > MaxEmptyFragments) throw new MessageTooBigException("the message consists of empty fragments");
-                limit ??= new CancellationTokenSource(timeout);
+                if (!limited) _limit.CancelAfter(timeout);
+                limited = true;
             }
         }
         finally
         {
-            limit?.Dispose();
+            if (!_limit.TryReset())
+            {
+                _limit.Dispose();
+                _limit = new CancellationTokenSource();
+            }
         }
     }
 
@@ -50,6 +57,7 @@ internal sealed class MessageBuffer(int maxBytes) : IDisposable
     {
         ArrayPool<byte>.Shared.Return(_bytes);
         _bytes = [];
+        _limit.Dispose();
     }
 
     private void Grow()

@@ -23,19 +23,21 @@ internal sealed class OpenPiConnection : IDisposable
     private readonly PolicySession _session;
     private readonly MessageBuffer _buffer;
     private readonly Func<string, Task> _switchTo;
+    private readonly bool _ownThread;
     private readonly MsgPackWriter _writer = new();
     private readonly SemaphoreSlim _turn = new(1, 1);
     private bool _ending;
     private TimeSpan? _previousTotal;
 
-    internal OpenPiConnection(WebSocket socket, PolicyContract contract, ServeOptions options, InferenceQueue queue, ServingMetrics metrics, long number, Func<string, Task> switchTo)
+    internal OpenPiConnection(WebSocket socket, PolicyContract contract, ServeOptions options, InferenceQueue queue, ServingMetrics metrics, long number, Func<string, Task> switchTo, bool ownThread)
     {
         _switchTo = switchTo;
+        _ownThread = ownThread;
         _socket = socket;
         _contract = contract;
         _options = options;
         _metrics = metrics;
-        _session = new PolicySession(contract, options, queue, number);
+        _session = new PolicySession(contract, options, queue, number, inPlace: true);
         _buffer = new MessageBuffer(options.MaxMessageBytes);
     }
 
@@ -149,12 +151,12 @@ internal sealed class OpenPiConnection : IDisposable
             if (observation.ContainsKey("new_model_path"))
             {
                 if (!observation.TryGet("new_model_path", out string? model)) return "'new_model_path' must be a name of the server's catalogue";
-                await _switchTo(model!).ConfigureAwait(false);
+                await UntilAsync(_switchTo(model!)).ConfigureAwait(false);
                 WriteStatus("model switched");
                 return null;
             }
 
-            await _session.InferAsync(observation).ConfigureAwait(false);
+            await UntilAsync(_session.InferAsync(observation)).ConfigureAwait(false);
             WriteReply(bare: observation.ContainsKey("task") && !observation.ContainsKey("prompt"), received);
             return null;
         }
@@ -167,6 +169,14 @@ internal sealed class OpenPiConnection : IDisposable
             _options.Log?.Invoke($"the policy failed: {error}");
             return $"the policy failed: {error.Message}";
         }
+    }
+
+    /// <summary>On a thread of its own the connection waits here; elsewhere it gives the thread back.</summary>
+    private ValueTask UntilAsync(Task task)
+    {
+        if (!_ownThread) return new ValueTask(task);
+        task.GetAwaiter().GetResult();
+        return ValueTask.CompletedTask;
     }
 
     private void WriteStatus(string status)

@@ -1,28 +1,28 @@
-using System.Buffers;
 using System.Diagnostics;
-using System.IO.Pipelines;
 using System.Net.Sockets;
-using System.Runtime.CompilerServices;
 using Engine.Client;
 using Engine.Host.Serving.SharedMemory;
 
 namespace Engine.Host.Serving.Pipes;
 
-/// <summary>One client of a pipe: hello and welcome, then a frame at a time until it leaves, breaks the framing, or <see cref="EndAsync"/> is called.</summary>
+/// <summary>
+/// One client of a pipe, on a thread of its own: hello and welcome, then a frame at a time until it leaves, breaks the framing, or
+/// <see cref="EndAsync"/> is called. The policy reads images where they were received.
+/// </summary>
 internal sealed class PipeConnection : IDisposable
 {
-    private const int FirstRead = 4096, MostRead = 1 << 20, MaxErrorBytes = 1024, MostDrained = 64 << 20;
+    private const int FirstBytes = 4096, MaxErrorBytes = 1024, MostDrained = 64 << 20;
     private static readonly TimeSpan s_hello = TimeSpan.FromSeconds(10), s_closing = TimeSpan.FromSeconds(2);
 
     private readonly Socket _socket;
-    private readonly NetworkStream _stream;
-    private readonly PipeReader _reader;
     private readonly PipeGreeter _greeter;
     private readonly ServeOptions _options;
     private readonly PipeLayout _layout;
     private readonly PipeSession _session;
     private readonly byte[] _reply;
     private readonly SemaphoreSlim _turn = new(1, 1);
+    private byte[] _received = new byte[FirstBytes];
+    private int _begin, _end;
     private RingServer? _ring;
     private bool _welcomed;
     private bool _ending;
@@ -37,47 +37,31 @@ internal sealed class PipeConnection : IDisposable
         _options = options;
         _layout = layout;
         _session = session;
-        _stream = new NetworkStream(socket, ownsSocket: false);
-        int read = (int)Math.Clamp((long)layout.ObservationBytes + PipeHeader.Size, FirstRead, MostRead);
-        _reader = PipeReader.Create(_stream, new StreamPipeReaderOptions(bufferSize: read, minimumReadSize: Math.Min(read, FirstRead), leaveOpen: true));
         _reply = new byte[PipeHeader.Size + Math.Max(layout.ActionsBytes, MaxErrorBytes)];
         _limit = After(s_hello);
     }
 
     /// <summary>Serves the client until it leaves. Does not throw.</summary>
-    internal async Task RunAsync()
+    internal void Run()
     {
         try
         {
-            bool open = true;
-            while (open)
+            while (Receive(PipeHeader.Size))
             {
-                var read = await _reader.ReadAsync().ConfigureAwait(false);
-                var buffer = read.Buffer;
-                long received = Stopwatch.GetTimestamp();
-                while (open && TryFrame(ref buffer, out var header, out var payload, out var fault))
+                var fault = PipeFraming.Check(_received.AsSpan(_begin, PipeHeader.Size), _welcomed, _layout, out var header);
+                int length = PipeHeader.Size + (fault is null ? (int)header.Length : 0);
+                if (!Receive(length)) break;
+                Volatile.Write(ref _limit, 0);
+                if (!Answer(header, _received.AsMemory(_begin + PipeHeader.Size, length - PipeHeader.Size), fault, Stopwatch.GetTimestamp()))
                 {
-                    Volatile.Write(ref _limit, 0);
-                    open = await AnswerAsync(header, payload, fault, received).ConfigureAwait(false);
+                    Drain();
+                    return;
                 }
 
-                if (open && _timedOut)
-                {
-                    await FailAsync(default, new PipeFaultException(PipeErrorCode.Timeout, _welcomed ? "the frame took too long" : "no hello came"), closes: true).ConfigureAwait(false);
-                    open = false;
-                }
-
-                if (open && _welcomed)
-                {
-                    if (buffer.IsEmpty) Volatile.Write(ref _limit, 0);
-                    else if (Volatile.Read(ref _limit) == 0) Volatile.Write(ref _limit, After(_options.MessageTimeout));
-                }
-
-                _reader.AdvanceTo(buffer.Start, buffer.End);
-                if (read.IsCompleted) return;
+                _begin += length;
             }
 
-            await DrainAsync().ConfigureAwait(false);
+            if (_timedOut) Fail(default, new PipeFaultException(PipeErrorCode.Timeout, _welcomed ? "the frame took too long" : "no hello came"), closes: true);
         }
         catch (Exception error) when (error is IOException or SocketException or ObjectDisposedException)
         {
@@ -91,7 +75,6 @@ internal sealed class PipeConnection : IDisposable
         {
             Volatile.Write(ref _limit, 0);
             _ring?.Dispose();
-            await _reader.CompleteAsync().ConfigureAwait(false);
         }
     }
 
@@ -119,7 +102,7 @@ internal sealed class PipeConnection : IDisposable
         {
             _ending = true;
             if (_ring is { } ring) await Task.Run(ring.Dispose, cancellationToken).ConfigureAwait(false);
-            await SendAsync(new PipeHeader { Kind = PipeKind.Bye, Session = _session.Number, Time = MonotonicClock.Nanoseconds }).ConfigureAwait(false);
+            Send(new PipeHeader { Kind = PipeKind.Bye, Session = _session.Number, Time = MonotonicClock.Nanoseconds });
             _socket.Shutdown(SocketShutdown.Both);
         }
         catch (Exception error) when (error is SocketException or ObjectDisposedException)
@@ -137,45 +120,52 @@ internal sealed class PipeConnection : IDisposable
     public void Dispose()
     {
         _session.Close();
-        _stream.Dispose();
         _socket.Dispose();
     }
 
     private static long After(TimeSpan time) => Stopwatch.GetTimestamp() + (long)(time.TotalSeconds * Stopwatch.Frequency);
 
-    /// <summary>Cuts one frame off the front; false while it is not all there. A frame that breaks the framing comes with what is wrong.</summary>
-    private bool TryFrame(ref ReadOnlySequence<byte> buffer, out PipeHeader header, out ReadOnlySequence<byte> payload, out PipeFaultException? fault)
+    /// <summary>Waits until so many bytes of a frame are there; false where they do not come any more.</summary>
+    private bool Receive(int length)
     {
-        (header, payload, fault) = (default, default, null);
-        if (buffer.Length < PipeHeader.Size) return false;
-        Span<byte> head = stackalloc byte[PipeHeader.Size];
-        buffer.Slice(0, PipeHeader.Size).CopyTo(head);
-        fault = PipeFraming.Check(head, _welcomed, _layout, out header);
-        if (fault is not null) return true;
-        if (buffer.Length - PipeHeader.Size < header.Length) return false;
-        payload = buffer.Slice(PipeHeader.Size, header.Length);
-        buffer = buffer.Slice(payload.End);
+        if (_begin == _end) (_begin, _end) = (0, 0);
+        if (_begin + length > _received.Length)
+        {
+            byte[] room = length <= _received.Length ? _received : new byte[Math.Max(length, PipeHeader.Size + _layout.ObservationBytes)];
+            _received.AsSpan(_begin, _end - _begin).CopyTo(room);
+            (_received, _begin, _end) = (room, 0, _end - _begin);
+        }
+
+        while (_end - _begin < length)
+        {
+            // From the first byte of a frame on, the rest has a limit.
+            if (_welcomed && _end > _begin && Volatile.Read(ref _limit) == 0) Volatile.Write(ref _limit, After(_options.MessageTimeout));
+            int count = _socket.Receive(_received.AsSpan(_end));
+            if (count == 0) return false;
+            _end += count;
+        }
+
         return true;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<bool> AnswerAsync(PipeHeader header, ReadOnlySequence<byte> payload, PipeFaultException? fault, long received)
+    private bool Answer(in PipeHeader header, ReadOnlyMemory<byte> payload, PipeFaultException? fault, long received)
     {
-        await _turn.WaitAsync().ConfigureAwait(false);
+        // Taken only by the server's end besides.
+        _turn.Wait();
         try
         {
             if (_ending) return false;
             try
             {
                 if (fault is not null) throw fault;
-                PipeFraming.CheckPayload(header, payload);
-                return await DispatchAsync(header, payload, received).ConfigureAwait(false);
+                PipeFraming.CheckPayload(header, payload.Span);
+                return Dispatch(header, payload, received);
             }
             catch (Exception error) when (error is not (SocketException or IOException or ObjectDisposedException))
             {
                 var explained = _session.Explain(error);
                 bool closes = explained.Closes || !_welcomed;
-                await FailAsync(header, explained, closes).ConfigureAwait(false);
+                Fail(header, explained, closes);
                 return !closes;
             }
         }
@@ -185,13 +175,12 @@ internal sealed class PipeConnection : IDisposable
         }
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<bool> DispatchAsync(PipeHeader header, ReadOnlySequence<byte> payload, long received)
+    private bool Dispatch(in PipeHeader header, ReadOnlyMemory<byte> payload, long received)
     {
         if (!_welcomed)
         {
             if (header.Kind != PipeKind.Hello) throw new PipeFaultException(PipeErrorCode.Unexpected, $"the first frame must be a hello, not {header.Kind}", closes: true);
-            _ring = _greeter.Welcome(_socket, payload, _session, _layout, _options);
+            _ring = _greeter.Welcome(_socket, payload.Span, _session, _layout, _options);
             _welcomed = true;
             return true;
         }
@@ -205,13 +194,13 @@ internal sealed class PipeConnection : IDisposable
         {
             case PipeKind.Reset:
                 _session.Reset();
-                await SendAsync(Answer(header, PipeKind.Reset, 0)).ConfigureAwait(false);
+                Send(Answer(header, PipeKind.Reset, 0));
                 return true;
             case PipeKind.Ping:
-                await SendAsync(Answer(header, PipeKind.Pong, 0)).ConfigureAwait(false);
+                Send(Answer(header, PipeKind.Pong, 0));
                 return true;
             default:
-                await _session.InferAsync(_session.Read(header, payload)).ConfigureAwait(false);
+                _session.Infer(_session.Read(header, payload));
                 var flags = _session.Write(header, _reply.AsSpan(PipeHeader.Size), received);
                 uint crc = 0;
                 if ((header.Flags & PipeFlags.PayloadCrc) != 0)
@@ -220,7 +209,7 @@ internal sealed class PipeConnection : IDisposable
                     crc = Crc32C.Compute(_reply.AsSpan(PipeHeader.Size, _layout.ActionsBytes));
                 }
 
-                await SendAsync(Answer(header, PipeKind.Actions, _layout.ActionsBytes) with { Flags = flags, PayloadCrc = crc }).ConfigureAwait(false);
+                Send(Answer(header, PipeKind.Actions, _layout.ActionsBytes) with { Flags = flags, PayloadCrc = crc });
                 return true;
         }
     }
@@ -228,37 +217,34 @@ internal sealed class PipeConnection : IDisposable
     private PipeHeader Answer(in PipeHeader request, PipeKind kind, int length) =>
         new() { Kind = kind, Length = (uint)length, Sequence = request.Sequence, Session = _session.Number, Time = MonotonicClock.Nanoseconds };
 
-    private ValueTask FailAsync(in PipeHeader header, PipeFaultException fault, bool closes)
+    private void Fail(in PipeHeader header, PipeFaultException fault, bool closes)
     {
         int length = PipeFraming.WriteError(fault.Message, _reply.AsSpan(PipeHeader.Size, MaxErrorBytes));
-        return SendAsync(Answer(header, PipeKind.Error, length) with { Code = fault.Code, Flags = closes ? PipeFlags.Closing : PipeFlags.None });
+        Send(Answer(header, PipeKind.Error, length) with { Code = fault.Code, Flags = closes ? PipeFlags.Closing : PipeFlags.None });
     }
 
     /// <summary>Sends a header and the payload that stands in the reply's buffer.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask SendAsync(PipeHeader header)
+    private void Send(in PipeHeader header)
     {
         header.Write(_reply);
-        var rest = _reply.AsMemory(0, PipeHeader.Size + (int)header.Length);
+        var rest = _reply.AsSpan(0, PipeHeader.Size + (int)header.Length);
         _sending = true;
         Volatile.Write(ref _limit, After(_options.MessageTimeout));
-        while (!rest.IsEmpty) rest = rest[await _socket.SendAsync(rest, SocketFlags.None).ConfigureAwait(false)..];
+        while (!rest.IsEmpty) rest = rest[_socket.Send(rest)..];
         Volatile.Write(ref _limit, 0);
         _sending = false;
     }
 
     /// <summary>Waits a moment for the client to close, so that the last frame is not lost with what it still sends.</summary>
-    private async Task DrainAsync()
+    private void Drain()
     {
-        if (_timedOut) return;
         _socket.Shutdown(SocketShutdown.Send);
         Volatile.Write(ref _limit, After(s_closing));
         for (long drained = 0; drained < MostDrained;)
         {
-            var read = await _reader.ReadAsync().ConfigureAwait(false);
-            drained += read.Buffer.Length;
-            _reader.AdvanceTo(read.Buffer.End);
-            if (read.IsCompleted) return;
+            int count = _socket.Receive(_received);
+            if (count == 0) return;
+            drained += count;
         }
     }
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 using Engine.Client;
 
@@ -36,7 +35,7 @@ internal static class PipeFraming
     }
 
     /// <summary>Compares the payload's checksum, where there is one.</summary>
-    internal static void CheckPayload(in PipeHeader header, in ReadOnlySequence<byte> payload)
+    internal static void CheckPayload(in PipeHeader header, ReadOnlySpan<byte> payload)
     {
         if ((header.Flags & PipeFlags.PayloadCrc) != 0 && Crc32C.Compute(payload) != header.PayloadCrc)
             throw new PipeFaultException(PipeErrorCode.Malformed, "the payload's CRC-32C is wrong");

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -20,9 +19,8 @@ internal sealed class PipeGreeter(PolicyContract contract, ServeOptions options,
 
     /// <summary>Answers a hello; gives the session's ring where the client wants one.</summary>
     /// <exception cref="PipeFaultException">The client may not come in.</exception>
-    internal RingServer? Welcome(Socket socket, in ReadOnlySequence<byte> payload, PipeSession session, PipeLayout layout, ServeOptions serving)
+    internal RingServer? Welcome(Socket socket, ReadOnlySpan<byte> hello, PipeSession session, PipeLayout layout, ServeOptions serving)
     {
-        byte[] hello = payload.ToArray();
         if (!PipeHello.TryRead(hello, out bool wantsRing, out int spin, out var token))
             throw new PipeFaultException(PipeErrorCode.Malformed, "the hello contradicts itself", closes: true);
         bool unix = socket.AddressFamily == AddressFamily.Unix;

@@ -133,11 +133,13 @@ internal sealed class PipeServer : IAsyncDisposable
         var connection = new PipeConnection(socket, _greeter, _layout, session, _options);
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _connections[connection] = ended.Task;
-        _ = Task.Run(async () =>
+        new Thread(Serve, ServeOptions.SessionStackBytes) { IsBackground = true, Name = $"pipe {session.Number}" }.Start();
+
+        void Serve()
         {
             try
             {
-                await connection.RunAsync().ConfigureAwait(false);
+                connection.Run();
             }
             finally
             {
@@ -147,7 +149,7 @@ internal sealed class PipeServer : IAsyncDisposable
                 _metrics.SessionClosed();
                 ended.SetResult();
             }
-        });
+        }
     }
 
     private void Refuse(Socket socket)

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
@@ -20,7 +19,6 @@ internal sealed class PipeSession
     private readonly PipeLayout _layout;
     private readonly ServeOptions _options;
     private readonly ServingMetrics _metrics;
-    private readonly byte[][] _images;
     private readonly byte[] _instruction;
     private int _instructionLength;
     private ulong _sequence;
@@ -31,7 +29,6 @@ internal sealed class PipeSession
         _layout = layout;
         _options = options;
         _metrics = metrics;
-        _images = Array.ConvertAll(contract.Cameras, c => _session.Request.Observation.Images[c.Name]);
         _instruction = new byte[layout.InstructionBytes];
         Number = (ulong)number;
     }
@@ -65,8 +62,11 @@ internal sealed class PipeSession
 
     internal void Close() => _session.Close();
 
-    /// <summary>Copies an observation record out of the client's reach and checks its form; gives the temperature.</summary>
-    internal float? Read(in PipeHeader header, in ReadOnlySequence<byte> record)
+    /// <summary>
+    /// Copies state and instruction out of the client's reach and checks the record's form; gives the temperature. Images, of which every byte is sound, stay
+    /// where they are until the answer is there.
+    /// </summary>
+    internal float? Read(in PipeHeader header, ReadOnlyMemory<byte> record)
     {
         if (header.Deadline != 0 && header.Deadline <= MonotonicClock.Nanoseconds)
         {
@@ -80,20 +80,24 @@ internal sealed class PipeSession
                 PipeErrorCode.Observation, $"an observation has {_layout.InstructionOffset} to {_layout.ObservationBytes} bytes here; this one has {record.Length}");
         }
 
-        Span<byte> head = stackalloc byte[8];
-        record.Slice(0, 8).CopyTo(head);
-        uint instruction = BinaryPrimitives.ReadUInt32LittleEndian(head);
+        var bytes = record.Span;
+        uint instruction = BinaryPrimitives.ReadUInt32LittleEndian(bytes);
+        float temperature = BinaryPrimitives.ReadSingleLittleEndian(bytes[4..]);
         if (instruction > record.Length - _layout.InstructionOffset)
             throw new PipeFaultException(PipeErrorCode.Observation, $"the instruction's length is {instruction}, more than the record holds");
         var observation = _session.Request.Observation;
-        record.Slice(_layout.StateOffset, 4L * _layout.StateWidth).CopyTo(MemoryMarshal.AsBytes(observation.States.AsSpan()));
-        for (int i = 0; i < _images.Length; i++) record.Slice(_layout.Cameras[i].Offset, _images[i].Length).CopyTo(_images[i]);
-        Instruction(observation, record.Slice(_layout.InstructionOffset, instruction));
-        float temperature = BinaryPrimitives.ReadSingleLittleEndian(head[4..]);
+        bytes.Slice(_layout.StateOffset, 4 * _layout.StateWidth).CopyTo(MemoryMarshal.AsBytes(observation.States.AsSpan()));
+        for (int i = 0; i < _layout.Cameras.Count; i++) observation.Images[_layout.Cameras[i].Name] = record.Slice(_layout.Cameras[i].Offset, _layout.Cameras[i].Bytes);
+        Instruction(observation, bytes.Slice(_layout.InstructionOffset, (int)instruction));
         return float.IsNaN(temperature) ? null : temperature;
     }
 
-    internal Task InferAsync(float? temperature) => _session.InferFilledAsync(temperature);
+    /// <summary>Waits for the policy's answer, on the session's own thread.</summary>
+    internal void Infer(float? temperature)
+    {
+        var inference = _session.InferFilledAsync(temperature);
+        if (!inference.IsCompletedSuccessfully) inference.GetAwaiter().GetResult();
+    }
 
     /// <summary>Writes the actions record; gives the flags that go with it.</summary>
     internal PipeFlags Write(in PipeHeader request, Span<byte> record, long received)
@@ -127,10 +131,10 @@ internal sealed class PipeSession
         }
     }
 
-    private void Instruction(ObservationBatch observation, in ReadOnlySequence<byte> text)
+    private void Instruction(ObservationBatch observation, ReadOnlySpan<byte> text)
     {
-        int length = (int)text.Length;
-        if (length == _instructionLength && Same(text)) return;
+        int length = text.Length;
+        if (length == _instructionLength && text.SequenceEqual(_instruction.AsSpan(0, length))) return;
         text.CopyTo(_instruction);
         _instructionLength = -1;
         try
@@ -142,17 +146,5 @@ internal sealed class PipeSession
         {
             throw new PipeFaultException(PipeErrorCode.Observation, "the instruction is no valid UTF-8");
         }
-    }
-
-    private bool Same(in ReadOnlySequence<byte> text)
-    {
-        int at = 0;
-        foreach (var piece in text)
-        {
-            if (!piece.Span.SequenceEqual(_instruction.AsSpan(at, piece.Length))) return false;
-            at += piece.Length;
-        }
-
-        return true;
     }
 }

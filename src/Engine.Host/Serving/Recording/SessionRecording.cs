@@ -38,7 +38,7 @@ internal sealed class SessionRecording(PolicyContract contract, EpisodeRecorder 
         payload = payload[(4 * _layout.Chunk)..];
         foreach (var camera in contract.Cameras)
         {
-            request.Observation.Images[camera.Name].CopyTo(payload);
+            request.Observation.Images[camera.Name].Span.CopyTo(payload);
             payload = payload[camera.Bytes..];
         }
 

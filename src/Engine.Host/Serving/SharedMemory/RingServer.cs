@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Diagnostics;
 using Engine.Client;
 using Engine.Client.Interop;
@@ -8,8 +7,8 @@ namespace Engine.Host.Serving.SharedMemory;
 
 /// <summary>
 /// The server's side of a ring in shared memory, with a thread of its own. Everything in it may change at any time: headers are copied before they are
-/// read, offsets are checked against the server's own layout, records are copied before their contents are judged, and a record's guard must be
-/// the same even number before and after the copy.
+/// read, offsets are checked against the server's own layout, what is judged of a record is copied before, and a record's guard must be the same even
+/// number before the copy, after it, and after the policy has read the images, which stay where they are.
 /// </summary>
 internal sealed unsafe class RingServer : IDisposable
 {
@@ -109,7 +108,8 @@ internal sealed unsafe class RingServer : IDisposable
                     Reply(header, PipeKind.Pong, 0);
                     break;
                 default:
-                    _session.InferAsync(Take(header)).GetAwaiter().GetResult();
+                    _session.Infer(Take(header, out ulong guard));
+                    if (Guard(header) != guard) throw Torn();
                     var record = ReplyRecord();
                     var flags = _session.Write(header, record, received);
                     uint crc = 0;
@@ -129,8 +129,14 @@ internal sealed unsafe class RingServer : IDisposable
         }
     }
 
-    /// <summary>Copies a record out of the memory, unless it lies outside or changes meanwhile; gives the temperature.</summary>
-    private float? Take(in PipeHeader header)
+    private ulong Guard(in PipeHeader header)
+    {
+        Interlocked.MemoryBarrier();
+        return Volatile.Read(ref *(ulong*)(_memory.Address + header.Offset + 8));
+    }
+
+    /// <summary>Takes a record, unless it lies outside or changes meanwhile; gives the temperature.</summary>
+    private float? Take(in PipeHeader header, out ulong guard)
     {
         if (!_ring.Holds(header.Offset, header.Length) || header.Length < PipeLayout.RecordHead)
         {
@@ -138,10 +144,8 @@ internal sealed unsafe class RingServer : IDisposable
                 PipeErrorCode.Torn, $"{header.Length} bytes at offset {header.Offset} do not lie in the ring's {_ring.ArenaBytes} bytes from {RingLayout.Arena} on, at a multiple of 64");
         }
 
-        ref ulong guard = ref *(ulong*)(_memory.Address + header.Offset + 8);
-        ulong before = Volatile.Read(ref guard);
-        if (before % 2 != 0) throw Torn();
-        Interlocked.MemoryBarrier();
+        guard = Guard(header);
+        if (guard % 2 != 0) throw Torn();
         try
         {
             ReadOnlyMemory<byte> record = _bytes.Memory.Slice((int)header.Offset, (int)header.Length);
@@ -151,16 +155,16 @@ internal sealed unsafe class RingServer : IDisposable
                 if (_copy.Length == 0) _copy = new byte[_layout.ObservationBytes];
                 record.CopyTo(_copy);
                 record = _copy.AsMemory(0, record.Length);
-                PipeFraming.CheckPayload(header, new ReadOnlySequence<byte>(record));
+                PipeFraming.CheckPayload(header, record.Span);
             }
 
-            float? temperature = _session.Read(header, new ReadOnlySequence<byte>(record));
-            Interlocked.MemoryBarrier();
-            return Volatile.Read(ref guard) == before ? temperature : throw Torn();
+            float? temperature = _session.Read(header, record);
+            return Guard(header) == guard ? temperature : throw Torn();
         }
-        catch (PipeFaultException) when (Volatile.Read(ref guard) != before)
+        catch (PipeFaultException)
         {
-            throw Torn();
+            if (Guard(header) != guard) throw Torn();
+            throw;
         }
     }
 

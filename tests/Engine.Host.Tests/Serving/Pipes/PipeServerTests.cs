@@ -21,7 +21,7 @@ public sealed class PipeServerTests
         byte[]? image = null;
         using var policy = new ScriptedPolicy(Contract, (observations, actions, _, _) =>
         {
-            (prompt, image) = (observations.Instructions[0], [.. observations.Images["wrist"]]);
+            (prompt, image) = (observations.Instructions[0], observations.Images["wrist"].ToArray());
             for (int i = 0; i < actions.Length; i++) actions[i] = observations.States[0] + i;
         });
         await using var fixture = await PipeServerFixture.StartAsync(policy: policy);

@@ -1,0 +1,87 @@
+using System.Net.Sockets;
+using System.Text;
+using Engine.Host.Serving;
+using Engine.Host.Serving.Client;
+using Engine.Host.Serving.OpenPi;
+using static Engine.Host.Tests.Serving.ServingFixtures;
+
+namespace Engine.Host.Tests.Serving;
+
+public sealed class WebSocketDoorTests
+{
+    private const string Head = "GET /anything HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
+        + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+    [Fact]
+    public void A_plain_request_is_read_and_answered_with_the_key_of_the_standard()
+    {
+        var request = UpgradeRequest.Read(Encoding.ASCII.GetBytes(Head + "more"), out int length);
+        Assert.NotNull(request);
+        Assert.Equal((Head.Length, "127.0.0.1:8000", "", ""), (length, request.Host, request.Authorization, request.Origin));
+        Assert.Contains("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n", Encoding.ASCII.GetString(request.Acceptance), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("\r\n\r\n", "\r\n")]
+    [InlineData("GET ", "POST ")]
+    [InlineData("HTTP/1.1", "HTTP/1.0")]
+    [InlineData("Upgrade: websocket", "Upgrade: h2c")]
+    [InlineData("keep-alive, Upgrade", "keep-alive")]
+    [InlineData("Version: 13", "Version: 8")]
+    [InlineData("b25jZQ==", "b25jZQ")]
+    [InlineData("Host: 127.0.0.1:8000\r\n", "")]
+    [InlineData("Host: 127.0.0.1:8000\r\n", "Host: a\r\nHost: b\r\n")]
+    [InlineData("Host: 127.0.0.1:8000\r\n", "Host : 127.0.0.1:8000\r\n")]
+    [InlineData("Host: 127.0.0.1:8000\r\n", "Host: 127.0.0.1:8000\r\n folded\r\n")]
+    [InlineData("Host: 127.0.0.1:8000\r\n", "Host: 127.0.0.1:8000\r\nContent-Length: 4\r\n")]
+    [InlineData("/anything", "/any\u0001thing")]
+    [InlineData("/anything", "anything")]
+    public void Anything_else_is_left_to_Kestrel(string part, string instead) =>
+        Assert.Null(UpgradeRequest.Read(Encoding.ASCII.GetBytes(Head.Replace(part, instead, StringComparison.Ordinal)), out _));
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_client_comes_in_whether_its_request_comes_whole_or_in_pieces(bool pieces)
+    {
+        using var policy = BuiltInPolicies.Create("echo", Contract);
+        await using var server = await PolicyServer.StartAsync(policy, new ServeOptions { Port = 0 });
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await socket.ConnectAsync("127.0.0.1", server.Port);
+        byte[] head = Encoding.ASCII.GetBytes(Head);
+        int first = pieces ? 9 : head.Length;
+        await socket.SendAsync(head.AsMemory(0, first));
+        if (pieces) await Task.Delay(20);
+        if (pieces) await socket.SendAsync(head.AsMemory(first));
+        byte[] answer = new byte[12];
+        await new NetworkStream(socket).ReadExactlyAsync(answer);
+        Assert.Equal("HTTP/1.1 101", Encoding.ASCII.GetString(answer));
+        await using var other = await OpenPiClient.ConnectAsync(server.Uri);
+        Assert.Equal(3, (await other.InferAsync(Observation(3))).Actions[0]);
+    }
+
+    [Fact]
+    public async Task A_session_of_a_thread_of_its_own_waits_for_a_busy_policy_and_goes_on()
+    {
+        using var entered = new SemaphoreSlim(0);
+        using var gate = new ManualResetEventSlim();
+        var policy = new ScriptedPolicy(Contract, (observations, actions, _, _) =>
+        {
+            entered.Release();
+            if (observations.States[0] == 1) gate.Wait();
+            actions.Fill(observations.States[0]);
+        });
+        await using var server = await PolicyServer.StartAsync(policy, new ServeOptions { Port = 0 });
+        await entered.WaitAsync();
+        await using var slow = await OpenPiClient.ConnectAsync(server.Uri);
+        await using var other = await OpenPiClient.ConnectAsync(server.Uri);
+        var first = slow.InferAsync(Observation(1));
+        await entered.WaitAsync();
+        var second = other.InferAsync(Observation(2));
+        await Task.Delay(50);
+        Assert.False(second.IsCompleted);
+        gate.Set();
+        Assert.Equal((1, 2), ((await first).Actions[0], (await second).Actions[0]));
+        Assert.Equal(4, (await other.InferAsync(Observation(4))).Actions[0]);
+    }
+}
