@@ -19,6 +19,7 @@ public sealed class ServeVerb : Verb
     private readonly Option<string?> _key = new("--tls-key") { Description = "PEM file with the certificate's key.", HelpName = "file.pem" };
     private readonly Option<string?> _record = new("--record") { Description = "Record every episode in a folder that train --data, data show and replay read.", HelpName = "folder" };
     private readonly Option<string?> _catalogue = new("--catalogue") { Description = "YAML file of names and policies' folders that INT-ACT's clients may switch to.", HelpName = "file.yaml" };
+    private readonly Option<string[]> _beside = new("--beside") { Description = "A further policy at the WebSocket path /policies/NAME; may be given again.", HelpName = "name=folder", AllowMultipleArgumentsPerToken = false, DefaultValueFactory = _ => [] };
     private readonly Option<bool> _insecure = new("--insecure") { Description = "Serve beyond this machine without a token." };
     private readonly Option<bool> _openVla = new("--openvla-compat") { Description = "Answer failures of POST /act as OpenVLA's own server does." };
     private readonly Option<string?> _unix = new("--unix") { Description = "Listen on a Unix-domain socket too, for pipe clients.", HelpName = "path" };
@@ -41,13 +42,14 @@ public sealed class ServeVerb : Verb
         "serve --policy runs/quickstart/policies/online --record recordings/monday",
         "serve --policy echo --unix /tmp/engine.sock --shared-memory",
         "serve --policy echo --grpc-port 8080 --zmq-port 5555",
+        "serve --policy runs/quickstart/policies/online --beside cautious=runs/quickstart/policies/bc",
         "serve --policy runs/quickstart/policies/bc --address 0.0.0.0 token=secret max_batch=8",
     ];
 
     public override void Configure(Command command)
     {
         command.Add(_settings);
-        foreach (Option option in new Option[] { _policy, _address, _port, _seed, _token, _certificate, _key, _record, _catalogue, _insecure, _openVla, _unix, _pipePort, _sharedMemory, _grpcPort, _zmqPort, _allowKill, _config }) command.Add(option);
+        foreach (Option option in new Option[] { _policy, _address, _port, _seed, _token, _certificate, _key, _record, _catalogue, _beside, _insecure, _openVla, _unix, _pipePort, _sharedMemory, _grpcPort, _zmqPort, _allowKill, _config }) command.Add(option);
     }
 
     public override async Task<int> RunAsync(ParseResult arguments, VerbContext context, CancellationToken cancellation)
@@ -87,6 +89,21 @@ public sealed class ServeVerb : Verb
         // A policy that was trained for an arm keeps to that arm's limits; echo and its kin give back what they were shown.
         if (settings.Limits is null && PolicyLocation.FolderOf(settings.Policy) is not null && policy.Contract.ActionNames.Length == ActionBounds.Width)
             options = options with { Limits = LimitMode.Clamp };
-        return await PolicyServerProcess.RunAsync(policy, options, context.Out, cancellation);
+        var beside = new Dictionary<string, IPolicy>(StringComparer.Ordinal);
+        try
+        {
+            foreach (string other in arguments.GetValue(_beside)!)
+            {
+                if (!(other.Split('=', 2) is [{ Length: > 0 } name, { Length: > 0 } place])) throw new UsageException($"--beside is '{other}'; expected name=folder");
+                if (name.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('-' or '_' or '.')) || !beside.TryAdd(name, PolicyLocation.Load(place, session)))
+                    throw new UsageException($"--beside {other}: a name has letters, digits, '-', '_' and '.', and is given once");
+            }
+
+            return await PolicyServerProcess.RunAsync(policy, options with { Beside = beside }, context.Out, cancellation);
+        }
+        finally
+        {
+            foreach (var other in beside.Values) other.Dispose();
+        }
     }
 }

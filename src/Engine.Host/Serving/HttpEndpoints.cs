@@ -9,14 +9,14 @@ namespace Engine.Host.Serving;
 
 /// <summary>What the port of HTTP and WebSocket answers: token and origin first, then a page, OpenVLA's <c>POST /act</c>, or a session.</summary>
 internal sealed class HttpEndpoints(
-    PolicyContract contract, ServeOptions options, InferenceQueue queue, ServingMetrics metrics, AccessToken token, LiveSessions live, WebSocketSessions sessions)
+    PolicyContract contract, ServeOptions options, InferenceQueue queue, ServingMetrics metrics, AccessToken token, LiveSessions live, WebSocketPaths sessions)
 {
     /// <summary>For requests that stand alone: there is no session to watch or to record.</summary>
     private readonly ServeOptions _standalone = options with { Recorder = null, Live = null };
 
     /// <summary>Whether the client of a WebSocket may come in; takes its place where it may.</summary>
     internal bool Admits(UpgradeRequest request) =>
-        token.AdmitsHeader(request.Authorization) && OriginAllowed(request.Origin, new HostString(request.Host)) && sessions.TryEnter();
+        token.AdmitsHeader(request.Authorization) && OriginAllowed(request.Origin, new HostString(request.Host)) && sessions.At(request.Path) is { } own && own.TryEnter();
 
     /// <summary>Answers one request, or serves a WebSocket until it ends.</summary>
     internal Task HandleAsync(HttpContext context)
@@ -61,8 +61,9 @@ internal sealed class HttpEndpoints(
     private Task WebSocketAsync(HttpContext context)
     {
         if (!OriginAllowed(context.Request.Headers.Origin.ToString(), context.Request.Host)) return RefuseAsync(context, StatusCodes.Status403Forbidden, "this origin may not connect\n");
-        if (!sessions.TryEnter()) return RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, sessions.Draining ? "shutting down\n" : "too many sessions\n");
-        return sessions.RunAsync(context);
+        if (sessions.At(context.Request.Path.Value ?? "/") is not { } own) return RefuseAsync(context, StatusCodes.Status404NotFound, "no policy has this name\n");
+        if (!own.TryEnter()) return RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, sessions.Draining ? "shutting down\n" : "too many sessions\n");
+        return own.RunAsync(context);
     }
 
     private bool OriginAllowed(string origin, HostString server)

@@ -1,12 +1,13 @@
 using System.Diagnostics;
 using System.Numerics;
+using Engine.Client;
 using Engine.Runtime.Contract;
 
 namespace Engine.Host.Serving;
 
 /// <summary>
 /// Puts the requests of all sessions to one policy. A request that finds the policy idle runs at once on its own thread; requests that
-/// arrive meanwhile wait and run as one batch (of equal temperature). The queue is bounded by the number of sessions, which have one request each.
+/// arrive meanwhile wait and run as one batch (of equal temperature), but for those whose deadline has passed. The queue is bounded by the number of sessions, which have one request each.
 /// </summary>
 public sealed class InferenceQueue
 {
@@ -37,6 +38,7 @@ public sealed class InferenceQueue
 
     /// <summary>Runs one request; its actions are filled in when the task ends.</summary>
     /// <exception cref="ObservationException">The policy gave what is no number.</exception>
+    /// <exception cref="DeadlineException">The deadline passed while it waited.</exception>
     public Task RunAsync(InferenceRequest request)
     {
         lock (_gate)
@@ -117,12 +119,20 @@ public sealed class InferenceQueue
             batch.Clear();
             lock (_gate)
             {
-                while (batch.Count < _maxBatch && _waiting.TryPeek(out var request) && (batch.Count == 0 || request.Temperature == batch[0].Temperature))
-                    batch.Add(_waiting.Dequeue());
+                ulong now = MonotonicClock.Nanoseconds;
+                while (batch.Count < _maxBatch && _waiting.TryPeek(out var request))
+                {
+                    bool late = request.Deadline != 0 && request.Deadline <= now;
+                    if (!late && batch.Count > 0 && request.Temperature != batch[0].Temperature) break;
+                    _waiting.Dequeue();
+                    if (late) request.Completion!.SetException(new DeadlineException());
+                    else batch.Add(request);
+                }
+
                 _metrics.SetWaiting(_waiting.Count);
             }
 
-            if (batch.Count == 1 || !TryMerged(batch))
+            if (batch.Count < 2 || !TryMerged(batch))
             {
                 foreach (var request in batch) RunQueued(request);
             }

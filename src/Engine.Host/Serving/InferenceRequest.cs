@@ -27,5 +27,8 @@ public sealed class InferenceRequest
     /// <summary>Time that the policy took for the batch with this request in it.</summary>
     public TimeSpan PolicyTime { get; internal set; }
 
+    /// <summary>When it is of no use any more to ask the policy (ns, the monotonic clock); 0 for never.</summary>
+    public ulong Deadline { get; set; }
+
     internal TaskCompletionSource? Completion { get; set; }
 }

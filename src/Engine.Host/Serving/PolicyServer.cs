@@ -23,7 +23,7 @@ public sealed class PolicyServer : IAsyncDisposable
     private readonly AccessToken _token;
     private readonly SessionSlots _slots;
     private readonly LeRobotService _leRobot;
-    private readonly WebSocketSessions _webSockets;
+    private readonly WebSocketPaths _webSockets;
     private readonly HttpEndpoints _http;
     private readonly TaskCompletionSource _killed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SemaphoreSlim _switching = new(1, 1);
@@ -49,7 +49,7 @@ public sealed class PolicyServer : IAsyncDisposable
         _queue = new InferenceQueue(policy, options.MaxBatch, Metrics);
         _token = new AccessToken(options.Token);
         _leRobot = new LeRobotService(_served, options, _queue, Metrics, _slots, _token);
-        _webSockets = new WebSocketSessions(_served, options, _queue, Metrics, _slots, SwitchAsync);
+        _webSockets = new WebSocketPaths(new WebSocketSessions(_served, options, _queue, Metrics, _slots, SwitchAsync), options.Beside.ToDictionary(other => other.Key, other => Beside(other.Value)));
         _http = new HttpEndpoints(_served, options, _queue, Metrics, _token, live, _webSockets);
     }
 
@@ -82,6 +82,12 @@ public sealed class PolicyServer : IAsyncDisposable
         ServeOptions.Check(options);
         ActionPlan.Check(policy.Contract, options);
         Warm(policy);
+        foreach (var other in options.Beside.Values)
+        {
+            ActionPlan.Check(other.Contract, options);
+            Warm(other);
+        }
+
         var server = new PolicyServer(policy, options);
         try
         {
@@ -175,9 +181,14 @@ public sealed class PolicyServer : IAsyncDisposable
         _opened = null;
     }
 
+    /// <summary>Sessions of a further policy; the page and recordings are the first one's.</summary>
+    private WebSocketSessions Beside(IPolicy policy) => new(
+        ActionPlan.Served(policy.Contract, _options), _options with { Live = null, Recorder = null }, new InferenceQueue(policy, _options.MaxBatch, Metrics), Metrics, _slots,
+        _ => throw new ObservationException("models are switched at the first policy's path"));
+
     private async Task ListenAsync(CancellationToken cancellationToken)
     {
-        _kestrel = await KestrelServer.StartAsync(_options, _http.HandleAsync, new WebSocketDoors(_http.Admits, _webSockets.ServeAsync), _leRobot, cancellationToken).ConfigureAwait(false);
+        _kestrel = await KestrelServer.StartAsync(_options, _http.HandleAsync, new WebSocketDoors(_http.Admits, (request, socket) => _webSockets.At(request.Path)!.ServeAsync(socket)), _leRobot, cancellationToken).ConfigureAwait(false);
         if (_options.UnixPath is not null || _options.PipePort is not null)
             _pipes = PipeServer.Start(_served, _options, _queue, Metrics, _slots);
         if (_options.ZmqPort is not null)

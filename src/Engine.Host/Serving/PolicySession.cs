@@ -69,8 +69,10 @@ public sealed class PolicySession
 
     /// <summary>Infers the actions of the observation that stands in <see cref="Request"/> already; at the server's temperature where none is given.</summary>
     /// <exception cref="ObservationException">A number of the state or the temperature is none, or the actions are not finite, or beyond the limits where these refuse.</exception>
-    public Task InferFilledAsync(float? temperature)
+    /// <exception cref="DeadlineException">The deadline (ns, the monotonic clock; 0 for none) passed while others were served.</exception>
+    public Task InferFilledAsync(float? temperature, ulong deadline = 0)
     {
+        Request.Deadline = deadline;
         float[] state = Request.Observation.States;
         for (int i = 0; i < state.Length; i++)
         {

@@ -86,6 +86,9 @@ public sealed record ServeOptions
     /// <summary>Policies that INT-ACT's clients may switch to, by name; the server disposes of those that it has opened.</summary>
     public IReadOnlyDictionary<string, Func<IPolicy>> Catalogue { get; init; } = new Dictionary<string, Func<IPolicy>>();
 
+    /// <summary>Further policies by name, each at the WebSocket path <c>/policies/name</c> with a queue of its own; they stay the caller's.</summary>
+    public IReadOnlyDictionary<string, IPolicy> Beside { get; init; } = new Dictionary<string, IPolicy>();
+
     /// <summary>Actions carried out before the policy is asked again, 1 to its horizon; the contract's number when null.</summary>
     public int? ReplanEvery { get; init; }
 

@@ -1,8 +1,10 @@
 using System.Net.Sockets;
+using System.Net.WebSockets;
 using System.Text;
 using Engine.Host.Serving;
 using Engine.Host.Serving.Client;
 using Engine.Host.Serving.OpenPi;
+using Engine.Runtime.Contract;
 using static Engine.Host.Tests.Serving.ServingFixtures;
 
 namespace Engine.Host.Tests.Serving;
@@ -17,7 +19,7 @@ public sealed class WebSocketDoorTests
     {
         var request = UpgradeRequest.Read(Encoding.ASCII.GetBytes(Head + "more"), out int length);
         Assert.NotNull(request);
-        Assert.Equal((Head.Length, "127.0.0.1:8000", "", ""), (length, request.Host, request.Authorization, request.Origin));
+        Assert.Equal((Head.Length, "/anything", "127.0.0.1:8000", "", ""), (length, request.Path, request.Host, request.Authorization, request.Origin));
         Assert.Contains("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n", Encoding.ASCII.GetString(request.Acceptance), StringComparison.Ordinal);
     }
 
@@ -58,6 +60,33 @@ public sealed class WebSocketDoorTests
         Assert.Equal("HTTP/1.1 101", Encoding.ASCII.GetString(answer));
         await using var other = await OpenPiClient.ConnectAsync(server.Uri);
         Assert.Equal(3, (await other.InferAsync(Observation(3))).Actions[0]);
+    }
+
+    [Fact]
+    public async Task A_further_policy_answers_at_its_path_while_the_first_is_busy_and_a_name_that_nobody_has_is_refused()
+    {
+        using var entered = new SemaphoreSlim(0);
+        using var gate = new ManualResetEventSlim();
+        var busy = new ScriptedPolicy(Contract, (observations, actions, _, _) =>
+        {
+            entered.Release();
+            if (observations.States[0] == 1) gate.Wait();
+            actions.Fill(observations.States[0]);
+        });
+        using var echo = BuiltInPolicies.Create("echo", Contract);
+        await using var server = await PolicyServer.StartAsync(busy, new ServeOptions { Port = 0, Beside = new Dictionary<string, IPolicy> { ["echo"] = echo } });
+        await entered.WaitAsync();
+        await using var first = await OpenPiClient.ConnectAsync(server.Uri);
+        await using var second = await OpenPiClient.ConnectAsync(new Uri(server.Uri, "/policies/echo"));
+        Assert.Equal(("test", "echo"), (first.Metadata["name"], second.Metadata["name"]));
+        var waiting = first.InferAsync(Observation(1));
+        await entered.WaitAsync();
+        Assert.Equal(2, (await second.InferAsync(Observation(2))).Actions[0]);
+        Assert.False(waiting.IsCompleted);
+        gate.Set();
+        Assert.Equal(1, (await waiting).Actions[0]);
+        var error = await Assert.ThrowsAsync<WebSocketException>(() => OpenPiClient.ConnectAsync(new Uri(server.Uri, "/policies/nobody")));
+        Assert.Contains("404", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -121,6 +121,8 @@ internal sealed class OpenPiConnection : IDisposable
                 return false;
             }
 
+            // Counted before it leaves: whoever has the answer finds it counted.
+            _metrics.Request(Stopwatch.GetElapsedTime(received));
             await _socket.SendAsync(_writer.Written, WebSocketMessageType.Binary, true, CancellationToken.None).ConfigureAwait(false);
         }
         finally
@@ -128,7 +130,6 @@ internal sealed class OpenPiConnection : IDisposable
             _turn.Release();
         }
 
-        _metrics.Request(Stopwatch.GetElapsedTime(received));
         _previousTotal = Stopwatch.GetElapsedTime(begun);
         return true;
     }

@@ -6,7 +6,7 @@ namespace Engine.Host.Serving.OpenPi;
 /// <summary>
 /// The head of an HTTP request for a WebSocket in the plain form that programs send. What is anything else, or wrong, is none: Kestrel judges it.
 /// </summary>
-internal sealed record UpgradeRequest(string Host, string Key, string Authorization, string Origin)
+internal sealed record UpgradeRequest(string Path, string Host, string Key, string Authorization, string Origin)
 {
     private const string Salt = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
     private const int KeyBytes = 16;
@@ -27,7 +27,7 @@ internal sealed record UpgradeRequest(string Host, string Key, string Authorizat
         length = end + 4;
         if (end < 0 || bytes[..end].ContainsAnyExceptInRange((byte)0x09, (byte)0x7E)) return null;
         string[] lines = Encoding.ASCII.GetString(bytes[..end]).Split("\r\n");
-        if (!(lines[0].Split(' ') is ["GET", ['/', ..], "HTTP/1.1"])) return null;
+        if (!(lines[0].Split(' ') is ["GET", ['/', ..] path, "HTTP/1.1"])) return null;
         var headers = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         foreach (string line in lines.AsSpan(1))
         {
@@ -41,7 +41,7 @@ internal sealed record UpgradeRequest(string Host, string Key, string Authorizat
             && Value("Connection").Split(',').Any(token => token.Trim().Equals("Upgrade", StringComparison.OrdinalIgnoreCase))
             && Value("Sec-WebSocket-Version") == "13" && Convert.TryFromBase64String(key, decoded, out int count) && count == KeyBytes
             && Value("Host").Length > 0 && Value("Content-Length").Length == 0 && Value("Transfer-Encoding").Length == 0;
-        return plain ? new UpgradeRequest(Value("Host"), key, Value("Authorization"), Value("Origin")) : null;
+        return plain ? new UpgradeRequest(path, Value("Host"), key, Value("Authorization"), Value("Origin")) : null;
 
         string Value(string name) => headers.GetValueOrDefault(name, "");
     }

@@ -19,13 +19,13 @@ internal sealed class WebSocketDoor : IConnectionListener
 
     private readonly Socket _listener;
     private readonly Func<UpgradeRequest, bool> _admits;
-    private readonly Func<WebSocket, Task> _serve;
+    private readonly Func<UpgradeRequest, WebSocket, Task> _serve;
     private readonly SocketConnectionContextFactory _contexts;
     private readonly Channel<ConnectionContext> _others = Channel.CreateUnbounded<ConnectionContext>();
     private readonly Task _work;
     private int _looking;
 
-    private WebSocketDoor(Socket listener, Func<UpgradeRequest, bool> admits, Func<WebSocket, Task> serve, ILogger logger)
+    private WebSocketDoor(Socket listener, Func<UpgradeRequest, bool> admits, Func<UpgradeRequest, WebSocket, Task> serve, ILogger logger)
     {
         _listener = listener;
         _admits = admits;
@@ -43,7 +43,7 @@ internal sealed class WebSocketDoor : IConnectionListener
     /// <param name="serve">Serves it on the thread that calls, and gives its place back.</param>
     /// <param name="logger">For Kestrel's connections.</param>
     /// <exception cref="AddressInUseException">The port is taken.</exception>
-    internal static WebSocketDoor Listen(IPEndPoint endPoint, Func<UpgradeRequest, bool> admits, Func<WebSocket, Task> serve, ILogger logger)
+    internal static WebSocketDoor Listen(IPEndPoint endPoint, Func<UpgradeRequest, bool> admits, Func<UpgradeRequest, WebSocket, Task> serve, ILogger logger)
     {
         var listener = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
@@ -109,7 +109,7 @@ internal sealed class WebSocketDoor : IConnectionListener
 
     private void Look(Socket socket)
     {
-        if (!Upgrades(socket))
+        if (Upgrade(socket) is not { } request)
         {
             HandOver(socket);
             return;
@@ -119,7 +119,7 @@ internal sealed class WebSocketDoor : IConnectionListener
         try
         {
             using var web = WebSocket.CreateFromStream(new BlockingStream(socket), new WebSocketCreationOptions { IsServer = true, KeepAliveInterval = s_keepAlive });
-            _serve(web).GetAwaiter().GetResult();
+            _serve(request, web).GetAwaiter().GetResult();
         }
         finally
         {
@@ -128,20 +128,20 @@ internal sealed class WebSocketDoor : IConnectionListener
     }
 
     /// <summary>Takes the request and accepts it, or leaves it where it is.</summary>
-    private bool Upgrades(Socket socket)
+    private UpgradeRequest? Upgrade(Socket socket)
     {
         try
         {
-            if (!socket.Poll(s_look, SelectMode.SelectRead)) return false;
+            if (!socket.Poll(s_look, SelectMode.SelectRead)) return null;
             byte[] head = new byte[MostHeadBytes];
             int peeked = socket.Receive(head, SocketFlags.Peek);
-            if (UpgradeRequest.Read(head.AsSpan(0, peeked), out int length) is not { } request || !_admits(request)) return false;
+            if (UpgradeRequest.Read(head.AsSpan(0, peeked), out int length) is not { } request || !_admits(request)) return null;
             Accept(socket, request, head.AsSpan(0, length));
-            return true;
+            return request;
         }
         catch (SocketException)
         {
-            return false;
+            return null;
         }
     }
 

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Engine.Host.Serving.OpenPi;
 
 /// <summary>Tells Kestrel which of its endpoints has a <see cref="WebSocketDoor"/>.</summary>
-internal sealed class WebSocketDoors(Func<UpgradeRequest, bool> admits, Func<WebSocket, Task> serve) : IConnectionListenerFactory, IConnectionListenerFactorySelector
+internal sealed class WebSocketDoors(Func<UpgradeRequest, bool> admits, Func<UpgradeRequest, WebSocket, Task> serve) : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     /// <summary>An endpoint that has one.</summary>
     internal sealed class Place(IPAddress address, int port) : IPEndPoint(address, port);

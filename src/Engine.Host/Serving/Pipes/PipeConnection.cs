@@ -200,7 +200,7 @@ internal sealed class PipeConnection : IDisposable
                 Send(Answer(header, PipeKind.Pong, 0));
                 return true;
             default:
-                _session.Infer(_session.Read(header, payload));
+                _session.Infer(_session.Read(header, payload), header.Deadline);
                 var flags = _session.Write(header, _reply.AsSpan(PipeHeader.Size), received);
                 uint crc = 0;
                 if ((header.Flags & PipeFlags.PayloadCrc) != 0)

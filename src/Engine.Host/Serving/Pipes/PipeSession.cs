@@ -69,11 +69,7 @@ internal sealed class PipeSession
     internal float? Read(in PipeHeader header, ReadOnlyMemory<byte> record)
     {
         if (header.Deadline != 0 && header.Deadline <= MonotonicClock.Nanoseconds)
-        {
-            _metrics.DeadlineMissed();
-            throw new PipeFaultException(PipeErrorCode.Deadline, "the deadline passed before the policy could be asked");
-        }
-
+            throw new DeadlineException();
         if (record.Length < _layout.InstructionOffset || record.Length > _layout.ObservationBytes)
         {
             throw new PipeFaultException(
@@ -93,9 +89,9 @@ internal sealed class PipeSession
     }
 
     /// <summary>Waits for the policy's answer, on the session's own thread.</summary>
-    internal void Infer(float? temperature)
+    internal void Infer(float? temperature, ulong deadline)
     {
-        var inference = _session.InferFilledAsync(temperature);
+        var inference = _session.InferFilledAsync(temperature, deadline);
         if (!inference.IsCompletedSuccessfully) inference.GetAwaiter().GetResult();
     }
 
@@ -123,6 +119,9 @@ internal sealed class PipeSession
         {
             case PipeFaultException fault:
                 return fault;
+            case DeadlineException:
+                _metrics.DeadlineMissed();
+                return new PipeFaultException(PipeErrorCode.Deadline, error.Message);
             case ObservationException:
                 return new PipeFaultException(PipeErrorCode.Observation, error.Message);
             default:

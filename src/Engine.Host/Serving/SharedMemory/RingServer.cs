@@ -108,7 +108,7 @@ internal sealed unsafe class RingServer : IDisposable
                     Reply(header, PipeKind.Pong, 0);
                     break;
                 default:
-                    _session.Infer(Take(header, out ulong guard));
+                    _session.Infer(Take(header, out ulong guard), header.Deadline);
                     if (Guard(header) != guard) throw Torn();
                     var record = ReplyRecord();
                     var flags = _session.Write(header, record, received);

@@ -1,0 +1,84 @@
+using System.Diagnostics;
+using Engine.Client;
+using Engine.Host.Serving.Client;
+
+namespace Engine.Host.Benchmarks.Serving;
+
+/// <summary>
+/// 500 requests a second for a long time, over WebSocket, pipe and shared memory; each second one client of each kind comes, asks and leaves. Growth is what
+/// the server's process holds in the last quarter of the time less what it held in the second, medians.
+/// </summary>
+internal sealed class SoakLine : IServingLine
+{
+    private const int Clients = 5;
+    private const double Rate = 100;
+
+    public string Name => "soak";
+
+    public async Task<IReadOnlyList<Figure>> MeasureAsync(ServingRun run)
+    {
+        using var server = await ServerProcess.StartAsync();
+        var time = TimeSpan.FromMinutes(run.SoakMinutes);
+        int requests = 0;
+        using var robots = new Robots(run.Cancellation);
+        for (int i = 0; i < Clients; i++)
+        {
+            int kind = i;
+            robots.Start(Rate, i / (double)Clients, () =>
+            {
+                var (ask, close) = Client(server, kind);
+                return (() =>
+                {
+                    ask();
+                    Interlocked.Increment(ref requests);
+                }, close);
+            });
+        }
+
+        robots.Start(1, 0, () => (() =>
+        {
+            for (int kind = 0; kind < 3; kind++)
+            {
+                var (ask, close) = Client(server, kind);
+                ask();
+                close();
+            }
+        }, () => { }));
+        var (memory, handles) = (new List<double>(), new List<double>());
+        var clock = Stopwatch.StartNew();
+        var load = Task.Run(() => robots.RunFor(time));
+        while (!load.IsCompleted)
+        {
+            await Task.WhenAny(load, Task.Delay(time / 400));
+            if (load.IsCompleted) break;
+            memory.Add(server.ResidentBytes / 1024.0);
+            handles.Add(server.Handles);
+        }
+
+        await load;
+        string load500 = $"{Bound.Number(requests / clock.Elapsed.TotalSeconds, "0")} requests/s for {Bound.Number(run.SoakMinutes, "0.#")} min";
+        double held = Ratio.MedianOf(Quarter(memory, 1)), grown = Ratio.MedianOf(Quarter(memory, 3)) - held;
+        double open = Ratio.MedianOf(Quarter(handles, 1)), opened = Ratio.MedianOf(Quarter(handles, 3)) - open;
+        return
+        [
+            Bound.Of($"soak, {load500}: growth of memory, % (1 % is what its collector moves anyway)", 100 * grown / held, 1, "0.00", $"{Bound.Number(held / 1024, "0.0")} MiB, {Bound.Number(grown, "+0;-0;0")} KiB"),
+            Bound.Of($"soak, {load500}: growth of open handles", opened, 0, "0", $"{Bound.Number(open, "0")} open"),
+        ];
+    }
+
+    private static IEnumerable<double> Quarter(List<double> values, int quarter) => values.Skip(quarter * values.Count / 4).Take(Math.Max(1, values.Count / 4));
+
+    private static (Action Ask, Action Close) Client(ServerProcess server, int kind)
+    {
+        if (kind % 3 == 0)
+        {
+            var web = OpenPiClient.ConnectAsync(server.Uri).GetAwaiter().GetResult();
+            var map = Observations.Map();
+            return (() => web.InferAsync(map).GetAwaiter().GetResult(), () => web.DisposeAsync().AsTask().GetAwaiter().GetResult());
+        }
+
+        var pipe = PipeClient.ConnectUnix(server.UnixPath, new PipeClientOptions { SharedMemory = kind % 3 == 2 });
+        Observations.Fill(pipe);
+        return (() => pipe.Step(), pipe.Dispose);
+    }
+}
