@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -157,6 +158,7 @@ public sealed partial class PipeClient : IDisposable
             Offset = _ring is null || length == 0 ? 0u : RingLayout.Arena,
         };
         PipeHeader answer;
+        long began = Stopwatch.GetTimestamp();
         try
         {
             answer = _ring?.Exchange(header, _reply, _options.Timeout) ?? ExchangeOverSocket(header);
@@ -165,7 +167,8 @@ public sealed partial class PipeClient : IDisposable
         {
             _closed = true;
             _socket.Dispose();
-            if (error is SocketException { SocketErrorCode: SocketError.TimedOut or SocketError.WouldBlock })
+            // The runtime calls it a time-out too when the server dies in the middle of a send.
+            if (error is SocketException { SocketErrorCode: SocketError.TimedOut or SocketError.WouldBlock } && Stopwatch.GetElapsedTime(began) >= 0.9 * _options.Timeout)
                 throw new TimeoutException($"no answer within {_options.Timeout.TotalSeconds} s; connect again.", error);
             if (error is SocketException) throw new IOException($"the connection to the server is gone: {error.Message}", error);
             throw;

@@ -3,7 +3,7 @@ namespace Engine.Host.Benchmarks.Serving;
 /// <summary>Everything that is measured of serving, in one table.</summary>
 internal static class ServingFigures
 {
-    private static readonly IServingLine[] s_lines = 
+    private static readonly IServingLine[] s_lines =
     [
         new OpenPiLine(), new CrowdLine(), new BesideLine(), new PipeLine(), new SharedMemoryLine(), new SessionsLine(), new OverloadLine(), new TickLine(),
         new SwapLine(), new SoakLine(),

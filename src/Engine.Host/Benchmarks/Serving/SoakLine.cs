@@ -43,7 +43,8 @@ internal sealed class SoakLine : IServingLine
                 ask();
                 close();
             }
-        }, () => { }));
+        }, () => { }
+        ));
         var (memory, handles) = (new List<double>(), new List<double>());
         var clock = Stopwatch.StartNew();
         var load = Task.Run(() => robots.RunFor(time));

@@ -89,7 +89,7 @@ public sealed class BadInputTests
     [InlineData("groot")]
     public async Task Fortran_order_is_converted(string protocol)
     {
-        using var policy = new ScriptedPolicy(Contract with { Name = "echo" }, (observations, actions, _, _) => actions.Fill(observations.Images["top"][(2 * 8 + 5) * 3 + 1]));
+        using var policy = new ScriptedPolicy(Contract with { Name = "echo" }, (observations, actions, _, _) => actions.Fill(observations.Images["top"].Span[(2 * 8 + 5) * 3 + 1]));
         await using var server = await StartAsync(policy);
         using var robot = Connect(protocol, server);
         byte[] columns = new byte[144];
