@@ -59,6 +59,10 @@ public sealed class ServeSettings
     /// <summary>Idle inference threads spin: lower latency, busy cores.</summary>
     public bool Spin { get; set; }
 
+    /// <summary>Number of the GPU that runs the policy's graph, through the CUDA provider of an own ONNX Runtime (ENGINE_ONNXRUNTIME); the processor where it is not set.</summary>
+    [Range(0, 1023)]
+    public int? CudaDevice { get; set; }
+
     /// <summary>Ignore images of cameras that the contract does not know.</summary>
     public bool IgnoreExtraCameras { get; set; }
 

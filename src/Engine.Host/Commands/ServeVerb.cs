@@ -78,7 +78,7 @@ public sealed class ServeVerb : Verb
             if (port is < 0 or > 65535) throw new UsageException($"{option.Name} is {port}; expected 0 … 65535");
         }
 
-        var session = new OnnxSessionOptions { Threads = settings.Threads, AllowSpinning = settings.Spin };
+        var session = new OnnxSessionOptions { Threads = settings.Threads, AllowSpinning = settings.Spin, CudaDevice = settings.CudaDevice };
         var options = settings.ToOptions(context.Progress.Note) with
         {
             Recording = settings.Record is { } folder ? new RecordingOptions(Path.GetFullPath(folder), settings.Policy, PolicyLocation.Sha256(settings.Policy)) : null,

@@ -110,15 +110,21 @@ internal static unsafe class OnnxRuntimeApi
         internal const int GetDimensions = 62;
         internal const int GetSymbolicDimensions = 63;
         internal const int GetTensorTypeAndShape = 65;
+        internal const int CreateMemoryInfo = 68;
         internal const int CreateCpuMemoryInfo = 69;
         internal const int AllocatorFree = 76;
         internal const int GetAllocatorWithDefaultOptions = 78;
         internal const int ReleaseStatus = 93;
+        internal const int ReleaseMemoryInfo = 94;
         internal const int ReleaseSession = 95;
         internal const int ReleaseValue = 96;
         internal const int ReleaseTypeInfo = 98;
         internal const int ReleaseTensorTypeAndShapeInfo = 99;
         internal const int ReleaseSessionOptions = 100;
         internal const int AddSessionConfigEntry = 130;
+        internal const int AppendCudaProvider = 204;
+        internal const int CreateCudaOptions = 205;
+        internal const int UpdateCudaOptions = 206;
+        internal const int ReleaseCudaOptions = 208;
     }
 }

@@ -96,6 +96,29 @@ internal static unsafe class OnnxRuntimeCalls
         }
     }
 
+    /// <summary>A value over memory of a GPU, which stays the caller's.</summary>
+    internal static OnnxValueHandle CreateDeviceValue(OnnxElementType type, ReadOnlySpan<long> shape, nuint bytes, ulong address, int device)
+    {
+        const int deviceAllocator = 0, memTypeDefault = 0;
+        nint memory, value;
+        fixed (byte* name = "Cuda\0"u8)
+            Check(((delegate* unmanaged<byte*, int, int, int, nint*, nint>)Table[Slot.CreateMemoryInfo])(name, deviceAllocator, device, memTypeDefault, &memory));
+        try
+        {
+            fixed (long* dims = shape)
+            {
+                Check(((delegate* unmanaged<nint, void*, nuint, long*, nuint, int, nint*, nint>)Table[Slot.CreateTensorWithDataAsOrtValue])(
+                    memory, (void*)address, bytes, dims, (nuint)shape.Length, (int)type, &value));
+            }
+
+            return new OnnxValueHandle(value, null);
+        }
+        finally
+        {
+            ((delegate* unmanaged<nint, void>)Table[Slot.ReleaseMemoryInfo])(memory);
+        }
+    }
+
     /// <summary>Type, shape and data of a value that the runtime has allocated.</summary>
     internal static (OnnxElementType Type, long[] Shape, nint Data) Inspect(nint value)
     {
@@ -149,12 +172,36 @@ internal static unsafe class OnnxRuntimeCalls
                     native, key, options.AllowSpinning ? yes : no));
             }
 
+            if (options.CudaDevice is { } device) AppendCuda(native, device);
             return native;
         }
         catch
         {
             ReleaseOptions(native);
             throw;
+        }
+    }
+
+    private static void AppendCuda(nint options, int device)
+    {
+        nint cuda = 0;
+        byte* number = Utf8(device.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        try
+        {
+            Check(((delegate* unmanaged<nint*, nint>)Table[Slot.CreateCudaOptions])(&cuda));
+            fixed (byte* key = "device_id\0"u8)
+                Check(((delegate* unmanaged<nint, byte**, byte**, nuint, nint>)Table[Slot.UpdateCudaOptions])(cuda, &key, &number, 1));
+            Check(((delegate* unmanaged<nint, nint, nint>)Table[Slot.AppendCudaProvider])(options, cuda));
+        }
+        catch (OnnxRuntimeException error)
+        {
+            throw new NotSupportedException(
+                $"{OnnxRuntimeApi.Path} (ONNX Runtime {OnnxRuntimeApi.Version}) cannot use GPU {device}: set ENGINE_ONNXRUNTIME to a build that has its CUDA provider beside it, or run on the processor. {error.Message}", error);
+        }
+        finally
+        {
+            NativeMemory.Free(number);
+            if (cuda != 0) ((delegate* unmanaged<nint, void>)Table[Slot.ReleaseCudaOptions])(cuda);
         }
     }
 

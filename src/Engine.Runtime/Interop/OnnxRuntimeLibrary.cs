@@ -10,6 +10,11 @@ public static class OnnxRuntimeLibrary
     /// <exception cref="DllNotFoundException">There is none, or it is too old.</exception>
     public static string Version => OnnxRuntimeApi.Version;
 
+    /// <summary>Full path of the CUDA provider that the library would load, or null: then graphs run on the processor only.</summary>
+    /// <exception cref="DllNotFoundException">There is no library.</exception>
+    public static string? CudaProvider =>
+        Path.Combine(Path.GetDirectoryName(Find())!, "libonnxruntime_providers_cuda.so") is var provider && File.Exists(provider) ? provider : null;
+
     /// <summary>
     /// Full path of the library: what the environment variable <c>ENGINE_ONNXRUNTIME</c> names (a file, or a folder that holds
     /// <see cref="FileName"/>), else <see cref="FileName"/> in <c>ENGINE_NATIVE</c>, beside the program, or in <c>artifacts/native</c> of the checkout.

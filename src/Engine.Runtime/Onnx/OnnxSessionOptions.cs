@@ -11,4 +11,10 @@ public sealed record OnnxSessionOptions
 
     /// <summary>Whether the graph is optimised when it is loaded (fusions, constant folding).</summary>
     public bool Optimise { get; init; } = true;
+
+    /// <summary>
+    /// Number of the GPU that runs the graph, through the CUDA provider of an ONNX Runtime of the user's (<c>ENGINE_ONNXRUNTIME</c>); null runs it on the
+    /// processor.
+    /// </summary>
+    public int? CudaDevice { get; init; }
 }

@@ -3,7 +3,7 @@ using Engine.Runtime.Interop;
 namespace Engine.Runtime.Onnx;
 
 /// <summary>
-/// A dense, row-major tensor that ONNX Runtime reads and writes in place: 64-byte-aligned unmanaged memory of ours, or an output
+/// A dense, row-major tensor that ONNX Runtime reads and writes in place: 64-byte-aligned unmanaged memory of ours, memory of a GPU, or an output
 /// that the runtime has allocated. Not thread-safe.
 /// </summary>
 public sealed unsafe class OnnxTensor : IDisposable
@@ -53,15 +53,37 @@ public sealed unsafe class OnnxTensor : IDisposable
         return tensor;
     }
 
+    /// <summary>
+    /// A tensor over memory of a GPU, without a copy: what a dream left there, or a tensor of libtorch. The memory stays the caller's, must outlive the tensor, and
+    /// what was put in its stream must be done before a session runs.
+    /// </summary>
+    /// <param name="type">Element type.</param>
+    /// <param name="address">Device address.</param>
+    /// <param name="bytes">Bytes there.</param>
+    /// <param name="device">Number of the GPU.</param>
+    /// <param name="shape">Dimensions.</param>
+    /// <exception cref="ArgumentException">The shape needs more bytes than there are, or the address is null.</exception>
+    public static OnnxTensor OnDevice(OnnxElementType type, ulong address, long bytes, int device, params ReadOnlySpan<long> shape)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(address);
+        ArgumentOutOfRangeException.ThrowIfNegative(device);
+        long[] copy = shape.ToArray();
+        long needed = CountOf(copy) * SizeOf(type);
+        if (needed > bytes) throw new ArgumentException($"shape [{string.Join(", ", copy)}] of {type} needs {needed} bytes, there are {bytes}.", nameof(bytes));
+        return new OnnxTensor(OnnxRuntimeCalls.CreateDeviceValue(type, copy, (nuint)needed, address, device), type, copy, null);
+    }
+
     /// <summary>The elements, row-major.</summary>
     /// <exception cref="ArgumentException"><typeparamref name="T"/> is not the tensor's element type (<see cref="byte"/> and <see cref="bool"/> both fit Bool).</exception>
     /// <exception cref="ObjectDisposedException">The tensor has been disposed.</exception>
+    /// <exception cref="InvalidOperationException">The elements are on a GPU.</exception>
     public Span<T> Span<T>()
         where T : unmanaged
     {
         ObjectDisposedException.ThrowIf(Handle.IsClosed, this);
         if (TypeOf<T>() != Type && !(Type == OnnxElementType.Bool && typeof(T) == typeof(byte)))
             throw new ArgumentException($"the tensor holds {Type}, not {typeof(T).Name}.");
+        if (_data is null) throw new InvalidOperationException("the tensor's elements are on a GPU; copy them from its address.");
         return new Span<T>(_data, Count);
     }
 

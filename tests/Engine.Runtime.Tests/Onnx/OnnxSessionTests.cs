@@ -30,6 +30,27 @@ public sealed class OnnxSessionTests
     }
 
     [Fact]
+    public void A_library_without_a_GPU_says_so_and_goes_on()
+    {
+        OnnxEvaluation.Require();
+        var error = Assert.Throws<NotSupportedException>(() => OnnxSession.FromBytes(Model(), new OnnxSessionOptions { CudaDevice = 0 }));
+        Assert.Contains("cannot use GPU 0", error.Message, StringComparison.Ordinal);
+        Assert.Contains("ENGINE_ONNXRUNTIME", error.Message, StringComparison.Ordinal);
+        OnnxSession.FromBytes(Model()).Dispose();
+    }
+
+    [Fact]
+    public void A_tensor_of_a_GPU_is_described_and_not_read()
+    {
+        OnnxEvaluation.Require();
+        using var tensor = OnnxTensor.OnDevice(OnnxElementType.Float32, 0x7f0000000000, 24, 0, 2, 3);
+        Assert.Equal(6, tensor.Count);
+        Assert.Throws<InvalidOperationException>(() => tensor.Span<float>());
+        var error = Assert.Throws<ArgumentException>(() => OnnxTensor.OnDevice(OnnxElementType.Float32, 0x7f0000000000, 24, 0, 7));
+        Assert.Contains("needs 28 bytes, there are 24", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Loads_from_a_file()
     {
         OnnxEvaluation.Require();

@@ -20,12 +20,12 @@ internal static class NativeProbes
     {
         yield return Probe("libtorch (training)", () =>
         {
-            string version = $"{TorchRuntime.Version}, {TorchRuntime.Threads} threads";
+            string version = $"{TorchRuntime.Version}, {TorchRuntime.Threads} threads, {(Loaded("libtorch_cuda") is null ? "no CUDA" : "CUDA")}";
             return new(Group, "libtorch (training)", DoctorState.Present, version, Loaded("libtorch_cpu"));
         });
         yield return Shim("eng_torch");
         yield return Probe("ONNX Runtime (policies)", () =>
-            new(Group, "ONNX Runtime (policies)", DoctorState.Present, OnnxRuntimeLibrary.Version, OnnxRuntimeLibrary.Find()));
+            new(Group, "ONNX Runtime (policies)", DoctorState.Present, $"{OnnxRuntimeLibrary.Version}, {(OnnxRuntimeLibrary.CudaProvider is null ? "no CUDA provider" : "CUDA provider")}", OnnxRuntimeLibrary.Find()));
         yield return Probe("MuJoCo (simulator)", () =>
         {
             int version = MujocoLibrary.Version;
