@@ -18,6 +18,9 @@ internal unsafe interface ILanes<TVector>
 
     static abstract void Store(TVector value, float* destination);
 
+    /// <summary>Numbers in [0, 256), their fractions cut off, as bytes.</summary>
+    static abstract void StoreBytes(TVector value, byte* destination);
+
     /// <summary>Stores past the caches; the destination must be aligned to the register's size.</summary>
     static abstract void StoreStreaming(TVector value, float* destination);
 

@@ -21,6 +21,14 @@ internal readonly unsafe struct Lanes256 : ILanes<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector256<float> value, float* destination) => value.Store(destination);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreBytes(Vector256<float> value, byte* destination)
+    {
+        Vector256<int> whole = Avx.ConvertToVector256Int32WithTruncation(value);
+        Vector128<short> half = Sse2.PackSignedSaturate(whole.GetLower(), whole.GetUpper());
+        *(ulong*)destination = Sse2.PackUnsignedSaturate(half, half).AsUInt64()[0];
+    }
+
     public static void StoreStreaming(Vector256<float> value, float* destination) => value.StoreAlignedNonTemporal(destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
