@@ -74,6 +74,14 @@ public sealed unsafe class Autoencoder : IDisposable
         fixed (float* to = latents) Run(true, bytes, null, to, count);
     }
 
+    /// <summary>The same in an array of its own.</summary>
+    public float[] Encode(ReadOnlySpan<byte> images)
+    {
+        var latents = new float[images.Length / ImageNumbers * LatentNumbers];
+        Encode(images, latents);
+        return latents;
+    }
+
     /// <summary>The same of images [n, H, W, 3] in [−1, 1].</summary>
     public void Encode(ReadOnlySpan<float> images, Span<float> latents)
     {
@@ -90,6 +98,14 @@ public sealed unsafe class Autoencoder : IDisposable
         int count = Count(images.Length, nameof(images), latents.Length);
         fixed (byte* bytes = images)
         fixed (float* from = latents) Run(false, bytes, null, from, count);
+    }
+
+    /// <summary>The same in an array of its own.</summary>
+    public byte[] Decode(ReadOnlySpan<float> latents)
+    {
+        var images = new byte[latents.Length / LatentNumbers * ImageNumbers];
+        Decode(latents, images);
+        return images;
     }
 
     /// <summary>The same as numbers [n, H, W, 3], about −1 … 1, not limited.</summary>
