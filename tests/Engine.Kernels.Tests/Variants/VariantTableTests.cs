@@ -9,7 +9,7 @@ public class VariantTableTests
     {
         IReadOnlyList<VariantTable> tables = KernelVariants.List();
         Assert.Equal(
-            ["activation", "ddim-update", "gae", "gemm", "layer-norm", "rotary", "softmax", "spatial-attention", "temporal-attention"],
+            ["activation", "convolution", "ddim-update", "gae", "gemm", "group-norm", "layer-norm", "pixels", "rotary", "softmax", "spatial-attention", "temporal-attention"],
             tables.Select(table => table.Operation));
         Assert.All(tables, table => Assert.Contains(table.Active, table.Available));
         Assert.All(tables, table => Assert.Equal(KernelVariant.Reference, table.Available[^1]));
