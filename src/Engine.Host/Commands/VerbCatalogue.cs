@@ -18,7 +18,7 @@ public static class VerbCatalogue
         ["data"] = "Look at recorded episodes.",
         ["train"] = "Learn one part from a data directory.",
         ["worldmodel"] = "Run a world model.",
-        ["bench"] = "Time dreams, kernels, the simulator and serving on this machine.",
+        ["bench"] = "Time dreams, kernels, the autoencoder, the simulator and serving on this machine.",
         ["experiment"] = "Run an experiment of docs/results.",
     };
 

@@ -1,7 +1,7 @@
+using Engine.Runtime.Autoencoding;
 using Engine.Runtime.Contract;
 using Engine.Training.Algorithms;
 using Engine.Training.Datasets;
-using Engine.Training.Models;
 
 namespace Engine.Host.Pipeline;
 
@@ -11,18 +11,17 @@ public sealed class EncodedSet
     private readonly Lazy<float[][]> _latents;
     private readonly Lazy<byte[][]> _reconstructions;
 
-    public EncodedSet(IReadOnlyList<Episode> episodes, CameraSpec camera, Func<string, long[]> tokenise, Func<VariationalAutoencoder> autoencoder, IProgressReporter progress, CancellationToken cancellation)
+    public EncodedSet(IReadOnlyList<Episode> episodes, CameraSpec camera, Func<string, long[]> tokenise, Func<Autoencoder> autoencoder, IProgressReporter progress, CancellationToken cancellation)
     {
         Set = new TrainingSet(episodes, camera, tokenise);
         _latents = new(() => AutoencoderTraining.Encode(autoencoder(), Set, progress, cancellation));
         _reconstructions = new(() =>
         {
             using var task = progress.Begin("decode frames", Set.Episodes.Count, "episodes");
-            int rows = camera.Height / VariationalAutoencoder.Downscale, columns = camera.Width / VariationalAutoencoder.Downscale;
             return Array.ConvertAll(Latents, latents =>
             {
                 cancellation.ThrowIfCancellationRequested();
-                var frames = AutoencoderTraining.DecodeFrames(autoencoder(), latents, rows, columns);
+                var frames = autoencoder().Decode(latents);
                 task.Advance();
                 return frames;
             });

@@ -1,11 +1,10 @@
 using Engine.Host.Reports;
+using Engine.Runtime.Autoencoding;
 using Engine.Runtime.Contract;
 using Engine.Runtime.Weights;
 using Engine.Training.Algorithms;
 using Engine.Training.Datasets;
-using Engine.Training.Models;
 using Engine.Training.Rollouts;
-using Engine.Training.Torch;
 
 namespace Engine.Host.Pipeline;
 
@@ -48,12 +47,11 @@ internal sealed class FilmRun(RunFolder folder, EngineSettings settings, IProgre
         folder.Stage("world-model", settings.WorldModel, ["autoencoder"], progress, () =>
         {
             var films = Read();
-            var (rows, columns) = (films.Camera.Height / VariationalAutoencoder.Downscale, films.Camera.Width / VariationalAutoencoder.Downscale);
             var autoencoder = Autoencoder();
             var set = Set(films.Training, films.Camera);
-            var clips = new WorldModelTraining.Clips(AutoencoderTraining.Encode(autoencoder, set, progress, cancellation), set.Episodes, films.Scale.Embodiment, rows, columns, autoencoder.LatentChannels);
+            var clips = new WorldModelTraining.Clips(AutoencoderTraining.Encode(autoencoder, set, progress, cancellation), set.Episodes, films.Scale.Embodiment, autoencoder.Rows, autoencoder.Columns, autoencoder.LatentChannels);
             var (model, losses) = WorldModelTraining.Run(clips, settings.WorldModel, settings.Seed, folder.Checkpoint("world-model", "model"), null, progress, cancellation);
-            ModelFiles.Write(folder, WorldModelName, model, settings.WorldModel, rows, columns);
+            ModelFiles.Write(folder, WorldModelName, model, settings.WorldModel, autoencoder.Rows, autoencoder.Columns);
             return new LossResult(model.ParameterCount, LearningRun.Thin(losses));
         });
         return folder.Stage("dream", new { settings.Evaluation.DreamHorizon }, ["world-model"], progress, () =>
@@ -65,7 +63,7 @@ internal sealed class FilmRun(RunFolder folder, EngineSettings settings, IProgre
             var set = Set(parts, films.Camera);
             var autoencoder = Autoencoder();
             float[][] latents = AutoencoderTraining.Encode(autoencoder, set, progress, cancellation);
-            byte[][] reconstructions = Array.ConvertAll(latents, frames => AutoencoderTraining.DecodeFrames(autoencoder, frames, films.Camera.Height / VariationalAutoencoder.Downscale, films.Camera.Width / VariationalAutoencoder.Downscale));
+            byte[][] reconstructions = Array.ConvertAll(latents, frames => autoencoder.Decode(frames));
             var report = DreamQuality.Run(Replay(films.Scale, films.Camera, autoencoder), films.Camera, set, latents, reconstructions, [.. Enumerable.Range(0, parts.Length)], horizon, 6);
             return new DreamResult(report.Psnr, report.PsnrRepeatLast, report.PsnrAutoencoder, report.Ssim, report.ActionSensitivity, DreamPictures.Write(folder.At("pictures", "dream"), report.Examples, films.Camera));
         });
@@ -108,13 +106,9 @@ internal sealed class FilmRun(RunFolder folder, EngineSettings settings, IProgre
         return RunFolder.Load<Description>(file);
     }
 
-    private VariationalAutoencoder Autoencoder()
-    {
-        var description = Describe();
-        return ModelFiles.Read(folder, AutoencoderName, new VariationalAutoencoder(new WeightInitialiser(0), description.LatentChannels, description.Width));
-    }
+    private Autoencoder Autoencoder() => ModelFiles.ReadAutoencoder(folder, AutoencoderName, Describe().Camera);
 
-    private DreamReplay Replay(FilmScale scale, CameraSpec camera, VariationalAutoencoder autoencoder)
+    private DreamReplay Replay(FilmScale scale, CameraSpec camera, Autoencoder autoencoder)
     {
         var weights = ModelFiles.Read(folder, WorldModelName);
         return new DreamReplay(weights, autoencoder, scale.Embodiment, camera, weights.Config.SamplingSteps, settings.Seed);

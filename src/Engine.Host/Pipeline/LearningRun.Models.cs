@@ -17,12 +17,11 @@ public sealed partial class LearningRun
     private LossResult TrainWorldModel(string round, string[] rollouts, WorldModelTraining.Options options, string[] after) => Folder.Stage("world-model" + round, options, after, _progress, () =>
     {
         var data = TrainingData(rollouts);
-        int rows = Camera.Height / VariationalAutoencoder.Downscale, columns = Camera.Width / VariationalAutoencoder.Downscale;
-        var clips = new WorldModelTraining.Clips(data.Latents, data.Episodes, Encoding.Contract.Embodiment, rows, columns, Autoencoder.LatentChannels);
+        var clips = new WorldModelTraining.Clips(data.Latents, data.Episodes, Encoding.Contract.Embodiment, Autoencoder.Rows, Autoencoder.Columns, Autoencoder.LatentChannels);
         using var scope = new TensorScope();
         var start = round.Length == 0 ? null : TensorConversion.ToTensors(SafeTensors.Read(Folder.At("models", "world-model.safetensors")));
         var (model, losses) = WorldModelTraining.Run(clips, options, _settings.Seed, Folder.Checkpoint("world-model" + round, "model"), start, _progress, _cancellation);
-        ModelFiles.Write(Folder, "world-model" + round, model, options, rows, columns);
+        ModelFiles.Write(Folder, "world-model" + round, model, options, Autoencoder.Rows, Autoencoder.Columns);
         Forget("world-model:");
         return new LossResult(model.ParameterCount, Thin(losses));
     });

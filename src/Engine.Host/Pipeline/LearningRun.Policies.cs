@@ -98,8 +98,7 @@ public sealed partial class LearningRun
         var data = TrainingData(rollouts);
         var reward = TrainReward(round, rollouts);
         var models = Models(round, reward.Threshold);
-        int stride = models.Rows * models.Columns * Autoencoder.LatentChannels;
-        var starts = new DreamStarts(data.Set, data.Latents, [.. Enumerable.Range(0, data.Episodes.Count)], stride);
+        var starts = new DreamStarts(data.Set, data.Latents, [.. Enumerable.Range(0, data.Episodes.Count)], Autoencoder.LatentNumbers);
         using var dream = new DreamEnvironment(models, starts, _settings.Online.Environments, StepLimit, _settings.Seed ^ 0x50504F);
         var policy = Policy(start);
         var ppo = new DreamPpo(policy, dream, Encoding, _settings.Online, StepLimit, _settings.Seed);

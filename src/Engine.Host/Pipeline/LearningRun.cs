@@ -1,3 +1,4 @@
+using Engine.Runtime.Autoencoding;
 using Engine.Runtime.Contract;
 using Engine.Runtime.Datasets;
 using Engine.Runtime.Onnx;
@@ -73,8 +74,7 @@ public sealed partial class LearningRun : IDisposable
 
     private VlaArchitecture Architecture => Loaded("architecture", () => RunFolder.Load<VlaArchitecture>(Folder.At("policies", "bc", "architecture.json")));
 
-    private VariationalAutoencoder Autoencoder => Loaded("autoencoder", () =>
-        ModelFiles.Read(Folder, "autoencoder", new VariationalAutoencoder(new WeightInitialiser(0), _settings.Autoencoder.LatentChannels, _settings.Autoencoder.Width)));
+    private Autoencoder Autoencoder => Loaded("autoencoder", () => ModelFiles.ReadAutoencoder(Folder, "autoencoder", Camera));
 
     private WorldModelWeights WorldModel(string name) => Loaded("world-model:" + name, () => ModelFiles.Read(Folder, name));
 

@@ -1,4 +1,6 @@
 using Engine.Kernels.Ops.Rotary;
+using Engine.Runtime.Autoencoding;
+using Engine.Runtime.Contract;
 using Engine.Runtime.Weights;
 using Engine.Runtime.WorldModel;
 using Engine.Training.Algorithms;
@@ -37,6 +39,10 @@ internal static class ModelFiles
     /// <summary>Reads them.</summary>
     public static WorldModelWeights Read(RunFolder folder, string name) =>
         WorldModelWeights.Load(SafeTensors.Read(folder.At("models", name + ".safetensors")), WorldModelConfig.Read(folder.At("models", name + ".json")));
+
+    /// <summary>Reads an autoencoder for a camera's images.</summary>
+    public static Autoencoder ReadAutoencoder(RunFolder folder, string name, CameraSpec camera) =>
+        Autoencoder.Load(SafeTensors.Read(folder.At("models", name + ".safetensors")), camera.Height, camera.Width);
 
     /// <summary>Writes a module's weights as <c>NAME.safetensors</c>.</summary>
     public static void Write(RunFolder folder, string name, Module module) =>

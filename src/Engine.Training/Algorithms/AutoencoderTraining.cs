@@ -1,4 +1,5 @@
 using Engine.Kernels.Ops.Philox;
+using Engine.Runtime.Autoencoding;
 using Engine.Runtime.Contract;
 using Engine.Training.Datasets;
 using Engine.Training.Models;
@@ -64,36 +65,18 @@ public static class AutoencoderTraining
     }
 
     /// <summary>Latents [T + 1, H, W, C] of every episode, flattened.</summary>
-    public static float[][] Encode(VariationalAutoencoder model, TrainingSet data, IProgressReporter progress, CancellationToken cancellation)
+    public static float[][] Encode(Autoencoder autoencoder, TrainingSet data, IProgressReporter progress, CancellationToken cancellation)
     {
         using var task = progress.Begin("encode frames", data.Episodes.Count, "episodes");
         var latents = new float[data.Episodes.Count][];
         for (int e = 0; e < latents.Length; e++)
         {
             cancellation.ThrowIfCancellationRequested();
-            latents[e] = EncodeFrames(model, data.Episodes[e].Images[data.Camera.Name], data.Camera);
+            latents[e] = autoencoder.Encode(data.Episodes[e].Images[data.Camera.Name]);
             task.Advance();
         }
 
         return latents;
-    }
-
-    /// <summary>Latents [n, H, W, C], flattened, of u8 images [n, H, W, 3].</summary>
-    public static float[] EncodeFrames(VariationalAutoencoder model, ReadOnlySpan<byte> images, CameraSpec camera)
-    {
-        using var noGrad = new NoGrad();
-        using var scope = new TensorScope();
-        return model.Encode(ImageBatch.FromBytes(images, camera.Height, camera.Width)).Permute(0, 2, 3, 1).Contiguous().ToArray();
-    }
-
-    /// <summary>u8 images [n, H, W, 3] of latents [n, h, w, C].</summary>
-    public static byte[] DecodeFrames(VariationalAutoencoder model, ReadOnlySpan<float> latents, int rows, int columns)
-    {
-        using var noGrad = new NoGrad();
-        using var scope = new TensorScope();
-        int stride = rows * columns * model.LatentChannels;
-        var z = Tensor.FromSpan(latents, latents.Length / stride, rows, columns, model.LatentChannels).Permute(0, 3, 1, 2);
-        return ImageBatch.ToBytes(model.Decode(z));
     }
 
     private static Tensor Background(TrainingSet data, ulong seed)
@@ -126,9 +109,10 @@ public static class AutoencoderTraining
         var squares = new double[channels];
         long count = 0;
         model.SetLatentStatistics(new float[channels], Enumerable.Repeat(1f, channels).ToArray());
+        using var autoencoder = model.ToRuntime(data.Camera.Height, data.Camera.Width);
         for (int e = 0; e < data.Episodes.Count; e++)
         {
-            var latents = EncodeFrames(model, data.Episodes[e].Images[data.Camera.Name], data.Camera);
+            var latents = autoencoder.Encode(data.Episodes[e].Images[data.Camera.Name]);
             for (int i = 0; i < latents.Length; i++)
             {
                 sum[i % channels] += latents[i];

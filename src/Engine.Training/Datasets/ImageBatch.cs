@@ -50,8 +50,4 @@ public sealed class ImageBatch(int height, int width)
     /// <summary>[B, 3, H, W] in [−1, 1] of u8 images [B, H, W, 3].</summary>
     public static Tensor FromBytes(ReadOnlySpan<byte> images, int height, int width) =>
         Tensor.FromSpan(images, images.Length / (height * width * 3), height, width, 3).Permute(0, 3, 1, 2).To(ScalarType.Float32) * (1 / 127.5) - 1.0;
-
-    /// <summary>u8 [B, H, W, 3] of images [B, 3, H, W]; clamped to [−1, 1] and rounded.</summary>
-    public static byte[] ToBytes(Tensor images) =>
-        (images.Clamp(-1, 1) * 127.5 + (127.5 + 0.5)).To(ScalarType.UInt8).Permute(0, 2, 3, 1).Contiguous().ToByteArray();
 }

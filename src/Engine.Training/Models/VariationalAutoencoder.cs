@@ -1,3 +1,5 @@
+using Engine.Runtime.Autoencoding;
+using Engine.Training.Checkpoints;
 using Engine.Training.Torch;
 using Engine.Training.Torch.Layers;
 
@@ -11,9 +13,6 @@ namespace Engine.Training.Models;
 /// </summary>
 public sealed class VariationalAutoencoder : Module
 {
-    /// <summary>Pixels per latent along each side.</summary>
-    public const int Downscale = 8;
-
     private readonly Conv2d _in1, _in2, _in3, _moments, _out0, _up1, _mid1, _up2, _mid2, _last;
     private readonly ResidualConvolution _res1, _res2, _res3, _res4;
     private readonly Tensor _mean, _std;
@@ -71,6 +70,13 @@ public sealed class VariationalAutoencoder : Module
         x = Functional.PixelShuffle(_up2.Forward(x), 2).Silu();
         x = _mid2.Forward(x.ChannelsLast()).Silu();
         return Functional.PixelShuffle(_last.Forward(x), 2);
+    }
+
+    /// <summary>The same model on the runtime's kernels, with the weights of this moment, for images of one size.</summary>
+    public Autoencoder ToRuntime(int height, int width)
+    {
+        using var scope = new TensorScope();
+        return Autoencoder.Load(TensorConversion.ToNamedArrays(StateDict()), height, width);
     }
 
     /// <summary>Sets the statistics that normalise latents; both have C numbers.</summary>

@@ -35,7 +35,7 @@ public sealed class DreamEnvironment : IDisposable
     {
         (_models, _starts, _seed, _stepLimit) = (models, starts, seed, stepLimit);
         Count = count;
-        _latentStride = models.Rows * models.Columns * models.Autoencoder.LatentChannels;
+        _latentStride = models.Autoencoder.LatentNumbers;
         _featureWidth = models.Classifier.FeatureWidth;
         _state = new DreamState(models.WorldModel, count, DreamMode.Streaming, models.SamplingSteps, seed);
         _latents = new float[count * _latentStride];
@@ -178,6 +178,7 @@ public sealed class DreamEnvironment : IDisposable
     {
         int bytes = _models.Camera.Bytes, words = _models.Encoding.Contract.MaxWords;
         var latents = new float[BatchSize * _latentStride];
+        var images = new byte[BatchSize * bytes];
         var tokens = new long[BatchSize * words];
         var before = new float[BatchSize * _featureWidth];
         var first = new float[BatchSize * _featureWidth];
@@ -192,7 +193,7 @@ public sealed class DreamEnvironment : IDisposable
             SuccessClassifier.Pose(Command(n), _models.Encoding, poses.AsSpan(k * SuccessClassifier.PoseWidth, SuccessClassifier.PoseWidth));
         }
 
-        var images = AutoencoderTraining.DecodeFrames(_models.Autoencoder, latents, _models.Rows, _models.Columns);
+        _models.Autoencoder.Decode(latents.AsSpan(0, environments.Length * _latentStride), images.AsSpan(0, environments.Length * bytes));
         var features = _models.Classifier.Features(ImageBatch.FromBytes(images, _models.Camera.Height, _models.Camera.Width), Tensor.FromSpan(tokens, BatchSize, words));
         var values = features.ToArray();
         for (int k = 0; k < environments.Length; k++)

@@ -1,3 +1,4 @@
+using Engine.Runtime.Autoencoding;
 using Engine.Runtime.Contract;
 using Engine.Runtime.WorldModel;
 using Engine.Training.Algorithms;
@@ -11,8 +12,8 @@ public sealed class DreamModels
     /// <summary>The world model on the runtime's own kernels.</summary>
     public required WorldModelWeights WorldModel { get; init; }
 
-    /// <summary>Between latents and images.</summary>
-    public required VariationalAutoencoder Autoencoder { get; init; }
+    /// <summary>Between latents and images, on the runtime's own kernels.</summary>
+    public required Autoencoder Autoencoder { get; init; }
 
     /// <summary>Says whether a frame shows the instruction fulfilled; its features feed the reward.</summary>
     public required SuccessClassifier Classifier { get; init; }
@@ -28,9 +29,9 @@ public sealed class DreamModels
     public required CameraSpec Camera { get; init; }
 
     /// <summary>Latent rows and columns.</summary>
-    public int Rows => Camera.Height / VariationalAutoencoder.Downscale;
+    public int Rows => Autoencoder.Rows;
 
-    public int Columns => Camera.Width / VariationalAutoencoder.Downscale;
+    public int Columns => Autoencoder.Columns;
 
     /// <summary>DDIM steps a frame.</summary>
     public required int SamplingSteps { get; init; }

@@ -1,3 +1,4 @@
+using Engine.Runtime.Autoencoding;
 using Engine.Runtime.Contract;
 using Engine.Runtime.WorldModel;
 using Engine.Training.Algorithms;
@@ -13,7 +14,7 @@ namespace Engine.Training.Rollouts;
 /// <param name="camera">Size of the images.</param>
 /// <param name="samplingSteps">Denoising steps a frame.</param>
 /// <param name="seed">Seed of the noise.</param>
-public sealed class DreamReplay(WorldModelWeights worldModel, VariationalAutoencoder autoencoder, EmbodimentSpec embodiment, CameraSpec camera, int samplingSteps, ulong seed)
+public sealed class DreamReplay(WorldModelWeights worldModel, Autoencoder autoencoder, EmbodimentSpec embodiment, CameraSpec camera, int samplingSteps, ulong seed)
 {
     private const int Group = 128;
 
@@ -42,8 +43,7 @@ public sealed class DreamReplay(WorldModelWeights worldModel, VariationalAutoenc
     /// </summary>
     public byte[][] Run(TrainingSet data, float[][] latents, int[] starts, int[] acting, int[] horizons)
     {
-        int rows = camera.Height / VariationalAutoencoder.Downscale, columns = camera.Width / VariationalAutoencoder.Downscale;
-        int count = starts.Length, stride = rows * columns * autoencoder.LatentChannels, bytes = camera.Bytes;
+        int count = starts.Length, stride = autoencoder.LatentNumbers, bytes = camera.Bytes;
         using var state = new DreamState(worldModel, count, DreamMode.Streaming, samplingSteps, seed);
         var commands = new float[count * 7];
         var conditioning = new float[count * ActionConditioning.Width];
@@ -77,7 +77,7 @@ public sealed class DreamReplay(WorldModelWeights worldModel, VariationalAutoenc
                 state.Step(alive, conditioning.AsSpan(0, alive.Length * ActionConditioning.Width), current.AsSpan(0, alive.Length * stride));
             }
 
-            var images = AutoencoderTraining.DecodeFrames(autoencoder, current[..(alive.Length * stride)], rows, columns);
+            var images = autoencoder.Decode(current.AsSpan(0, alive.Length * stride));
             for (int k = 0; k < alive.Length; k++) images.AsSpan(k * bytes, bytes).CopyTo(frames[alive[k]].AsSpan(h * bytes));
             alive = [.. alive.Where(n => h < horizons[n])];
         }

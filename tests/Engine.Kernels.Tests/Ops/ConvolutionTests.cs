@@ -43,8 +43,8 @@ public class ConvolutionTests
                 Convolution.Run(variant, x.Span, height, width, packed, y.Span, function, add, 0, rows);
                 y.AssertIntact();
 
-                // Transforms of four results at a time lose about four bits more than the plain sum does.
-                Guarded.Near(expected.Span, y.Span, 4e-5f, 2e-5f, $"{variant} {function}");
+                // Transforms of four results at a time lose two or three bits more than the plain sum does.
+                Guarded.Near(expected.Span, y.Span, 1e-5f, 5e-6f, $"{variant} {function}");
                 first ??= y.Span.ToArray();
                 Assert.Equal(first, y.Span.ToArray());
             }
@@ -117,7 +117,7 @@ public class ConvolutionTests
                 for (int i = 0; i < inputs; i++) sum += (double)x[(r * width + c) * inputs + i] * weight[(output * inputs + i) * kernel * kernel + tap];
             }
 
-            Assert.Equal(sum, y[at], 4e-4);
+            Assert.Equal(sum, y[at], 1e-4);
         }
     }
 

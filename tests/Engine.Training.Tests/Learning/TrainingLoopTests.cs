@@ -52,7 +52,8 @@ public sealed class TrainingLoopTests : IDisposable
     public void A_world_model_that_was_interrupted_goes_on_with_its_running_mean()
     {
         var world = new TinyWorld(4, 5);
-        using var autoencoder = new VariationalAutoencoder(new WeightInitialiser(7), 4, 8);
+        using var trained = new VariationalAutoencoder(new WeightInitialiser(7), 4, 8);
+        using var autoencoder = trained.ToRuntime(world.Camera.Height, world.Camera.Width);
         var latents = AutoencoderTraining.Encode(autoencoder, world.Set, SilentProgress.Instance, default);
         var clips = new WorldModelTraining.Clips(latents, world.Set.Episodes, world.Embodiment, 2, 2, 4);
         Interrupt("world", (folder, reporter, token) =>

@@ -85,7 +85,8 @@ public sealed class WorldModelTrainingTests
     {
         world = new TinyWorld(4, 6);
         var shorter = new TinyWorld(4, 2, seed: 9);
-        using var autoencoder = new VariationalAutoencoder(new WeightInitialiser(7), 4, 8);
+        using var trained = new VariationalAutoencoder(new WeightInitialiser(7), 4, 8);
+        using var autoencoder = trained.ToRuntime(world.Camera.Height, world.Camera.Width);
         float[][] latents = [.. AutoencoderTraining.Encode(autoencoder, world.Set, SilentProgress.Instance, default), .. AutoencoderTraining.Encode(autoencoder, shorter.Set, SilentProgress.Instance, default)];
         return new WorldModelTraining.Clips(latents, [.. world.Set.Episodes, .. shorter.Set.Episodes], world.Embodiment, 2, 2, 4);
     }

@@ -1,4 +1,5 @@
 using Engine.Kernels.Ops.Rotary;
+using Engine.Runtime.Autoencoding;
 using Engine.Runtime.Contract;
 using Engine.Runtime.WorldModel;
 using Engine.Training.Algorithms;
@@ -19,7 +20,8 @@ internal sealed class TinyDream : IDisposable
     public TinyDream(TinyWorld world, float threshold, bool aimed = true)
     {
         World = world;
-        Autoencoder = new VariationalAutoencoder(new WeightInitialiser(7), 4, 8);
+        using var trained = new VariationalAutoencoder(new WeightInitialiser(7), 4, 8);
+        Autoencoder = trained.ToRuntime(world.Camera.Height, world.Camera.Width);
         Latents = AutoencoderTraining.Encode(Autoencoder, world.Set, SilentProgress.Instance, default);
         var architecture = world.Architecture();
         var classifier = new SuccessClassifier(new WeightInitialiser(8), architecture);
@@ -39,7 +41,7 @@ internal sealed class TinyDream : IDisposable
 
     public TinyWorld World { get; }
 
-    public VariationalAutoencoder Autoencoder { get; }
+    public Autoencoder Autoencoder { get; }
 
     public float[][] Latents { get; }
 
@@ -49,7 +51,11 @@ internal sealed class TinyDream : IDisposable
 
     public DreamEnvironment Environment(int count, int stepLimit, ulong seed = 3) => new(Models, Starts(), count, stepLimit, seed);
 
-    public void Dispose() => _weights.Dispose();
+    public void Dispose()
+    {
+        _weights.Dispose();
+        Autoencoder.Dispose();
+    }
 
     private static WorldModelWeights MakeWorldModel(CameraSpec camera)
     {

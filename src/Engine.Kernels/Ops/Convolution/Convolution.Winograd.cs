@@ -35,9 +35,9 @@ public static unsafe partial class Convolution
         }
 
         Span<float> inputs = s_transforms.Slice(0, points * inputStep), products = s_transforms.Slice(points * inputStep, points * productStep);
-        fixed (float* px = x, py = y, pinputs = inputs, pproducts = products)
+        fixed (float* px = x, py = y, pinputs = inputs, pproducts = products, pbias = packed.Linear.Bias)
         {
-            var job = new Tiles(px, height, width, packed, py, activation, add, firstRow, lastRow, across, columns, padded, inputStep, productStep);
+            var job = new Tiles(px, height, width, packed, pbias, py, activation, add, firstRow, lastRow, across, columns, padded, inputStep, productStep);
             for (int tile = first; tile < last; tile += TileBlock)
             {
                 int count = Math.Min(TileBlock, last - tile);
@@ -118,6 +118,8 @@ public static unsafe partial class Convolution
                 float* products = from + i * job.Padded + channel;
                 for (int r = 0; r < points; r++) TTile.Output<TVector, TLanes>(products + (nint)(r * points) * job.ProductStep, job.ProductStep, half + r * results * lanes, lanes);
                 for (int k = 0; k < results; k++) TTile.Output<TVector, TLanes>(half + k * lanes, results * lanes, whole + k * lanes, results * lanes);
+                TVector bias = TLanes.Load(job.Bias + channel);
+                for (float* at = whole; at < whole + results * results * lanes; at += lanes) TLanes.Store(TLanes.Add(TLanes.Load(at), bias), at);
                 Ops.Activation.Activation.Run<TVector, TLanes>(job.Activation, whole, whole, results * results * lanes);
                 int valid = Math.Min(lanes, outputs - channel);
                 for (int r = begin; r < end; r++)
@@ -145,10 +147,10 @@ public static unsafe partial class Convolution
     }
 
     private readonly struct Tiles(
-        float* x, int height, int width, PackedConvolution packed, float* y, ActivationFunction activation, bool add, int firstRow, int lastRow,
+        float* x, int height, int width, PackedConvolution packed, float* bias, float* y, ActivationFunction activation, bool add, int firstRow, int lastRow,
         int across, int columns, int padded, int inputStep, int productStep)
     {
-        public readonly float* X = x, Y = y;
+        public readonly float* X = x, Bias = bias, Y = y;
         public readonly int Height = height, Width = width, FirstRow = firstRow, LastRow = lastRow, Across = across, Columns = columns, Padded = padded;
         public readonly nint InputStep = inputStep, ProductStep = productStep;
         public readonly PackedConvolution Packed = packed;

@@ -57,7 +57,7 @@ public sealed class PackedConvolution : IDisposable
         _ones.Span.Fill(1f);
         if (kernel != 3 || stride != 1 || inputs < LeastChannels) return;
         RowGroup = 36L * inputs * Math.Max(outputs, LeastChannels) * sizeof(float) <= LargeTileBytes ? 4 : 2;
-        Taps = WinogradWeights.Transform(weight, bias, inputs, outputs, RowGroup);
+        Taps = WinogradWeights.Transform(weight, inputs, outputs, RowGroup);
     }
 
     /// <summary>Channels of the image.</summary>

@@ -7,18 +7,10 @@ internal static class WinogradWeights
 {
     private static readonly double[,] s_two = { { 1, 0, 0 }, { 0.5, 0.5, 0.5 }, { 0.5, -0.5, 0.5 }, { 0, 0, 1 } };
 
-    private static readonly double[,] s_four =
-    {
-        { 1 / 4.0, 0, 0 },
-        { -1 / 6.0, -1 / 6.0, -1 / 6.0 },
-        { -1 / 6.0, 1 / 6.0, -1 / 6.0 },
-        { 1 / 24.0, 1 / 12.0, 1 / 6.0 },
-        { 1 / 24.0, -1 / 12.0, 1 / 6.0 },
-        { 0, 0, 1 },
-    };
+    private static readonly double[,] s_four = Four(WinogradTile4.Near, WinogradTile4.Far);
 
     /// <summary>Transforms in double and packs, row by row of points. Outputs are filled up to whole registers.</summary>
-    public static PackedLinear[] Transform(ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, int inputs, int outputs, int results)
+    public static PackedLinear[] Transform(ReadOnlySpan<float> weight, int inputs, int outputs, int results)
     {
         double[,] g = results == 2 ? s_two : s_four;
         int points = results + 2, padded = (outputs + 15) / 16 * 16;
@@ -39,12 +31,25 @@ internal static class WinogradWeights
                     matrix[i] = (float)sum;
                 }
 
-                // The transform back adds point (1, 1) to every result once: the bias goes with it.
-                float[] added = row == 1 && column == 1 && bias.Length > 0 ? [.. bias, .. new float[padded - outputs]] : [];
-                taps[row * points + column] = new PackedLinear(matrix, added, inputs, padded);
+                taps[row * points + column] = new PackedLinear(matrix, [], inputs, padded);
             }
         }
 
         return taps;
+    }
+
+    /// <summary>Rows for the points 0, ±a, ±b and ∞: 1, p, p² over the product of the distances from p to the other points.</summary>
+    private static double[,] Four(double a, double b)
+    {
+        double zero = a * a * b * b, near = 2 * a * a * (a * a - b * b), far = 2 * b * b * (b * b - a * a);
+        return new[,]
+        {
+            { 1 / zero, 0, 0 },
+            { 1 / near, a / near, a * a / near },
+            { 1 / near, -a / near, a * a / near },
+            { 1 / far, b / far, b * b / far },
+            { 1 / far, -b / far, b * b / far },
+            { 0, 0, 1 },
+        };
     }
 }
