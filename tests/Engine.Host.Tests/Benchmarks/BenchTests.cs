@@ -44,18 +44,6 @@ public sealed class BenchTests : IDisposable
         Assert.Equal(System.Text.Json.JsonValueKind.Null, figures.GetProperty("upstream_ms_per_frame").ValueKind);
     }
 
-    [Fact]
-    public async Task An_autoencoder_is_timed_beside_two_peers_whose_numbers_it_gives()
-    {
-        Evaluation.UntrainedPolicy.Require();
-        using var output = new StringWriter();
-        Assert.Equal(0, await CommandLine.RunAsync(["bench", "autoencoder", "--pairs", "1"], output, TextWriter.Null));
-        string text = output.ToString();
-        Assert.Contains("| decode, 64 together |", text, StringComparison.Ordinal);
-        Assert.Contains("| encode, 1 together |", text, StringComparison.Ordinal);
-        Assert.Matches(@"libtorch's numbers: \d\.\de-[5-9] at most", text);
-    }
-
     [Theory]
     [InlineData("small", ".", "inputs that the original does not know")]
     [InlineData("medium", ".", "has no model.py")]
