@@ -4,7 +4,7 @@
 // 16 bytes are swizzled so that neither the copies nor ldmatrix meet a bank twice. Warps share the tile as warps_m x warps_n and keep their sums in registers as float32.
 #pragma once
 
-#include "engine_device.cuh"
+#include "engine_overlap.cuh"
 
 namespace engine {
 
@@ -56,6 +56,9 @@ struct tile_product {
     }
   }
 
+  /// Where the stages begin: at a multiple of 128 bytes, which dynamic shared memory is by itself.
+  static ENGINE_DEVICE uint8_t* aligned(uint8_t* memory) { return memory; }
+
   ENGINE_DEVICE void clear() {
 #pragma unroll
     for (int i = 0; i < blocks_m; i++)
@@ -73,15 +76,27 @@ struct tile_product {
 #endif
   }
 
-  /// Sums over `count` slices. `copy_next(to)` begins to copy the next slice: the left factor's tile_m rows, then the right one's tile_n; it is called once for each, in order.
-  template <class copier>
-  ENGINE_DEVICE void run(uint8_t* shared, int count, copier&& copy_next) {
-    clear();
+  /// Begins the first slices of both factors: the right one's, weights that are there long since, before the previous kernel has ended.
+  template <int first_slices, class left_copier, class right_copier>
+  static ENGINE_DEVICE void begin(uint8_t* shared, int count, left_copier&& copy_left, right_copier&& copy_right) {
 #pragma unroll
-    for (int stage = 0; stage < stages - 1; stage++) {
-      if (stage < count) copy_next(shared + stage * stage_bytes);
+    for (int stage = 0; stage < first_slices; stage++) {
+      if (stage < count) copy_right(shared + stage * stage_bytes + tile_m * row_bytes);
+    }
+    wait_for_previous_kernel();
+    let_next_kernel_begin();
+#pragma unroll
+    for (int stage = 0; stage < first_slices; stage++) {
+      if (stage < count) copy_left(shared + stage * stage_bytes);
       copy_async_commit();
     }
+  }
+
+  /// Sums over `count` slices. `copy_left(to)` begins to copy the next slice of the left factor, tile_m rows, `copy_right(to)` of the right one, tile_n rows; they are called once for each, in order.
+  template <class left_copier, class right_copier>
+  ENGINE_DEVICE void run(uint8_t* shared, int count, left_copier&& copy_left, right_copier&& copy_right) {
+    clear();
+    begin<stages - 1>(shared, count, copy_left, copy_right);
 
     // ldmatrix: lanes 0-15 name the rows of a 16-row block of the left factor, lanes 16-31 the same rows one chunk on; for the right one lanes 0-7
     // and 16-23 name rows 0-7 and 8-15, lanes 8-15 and 24-31 the same one chunk on.
@@ -93,7 +108,10 @@ struct tile_product {
     for (int slice = 0; slice < count; slice++) {
       copy_async_wait<stages - 2>();
       __syncthreads();
-      if (slice + stages - 1 < count) copy_next(shared + writing * stage_bytes);
+      if (slice + stages - 1 < count) {
+        copy_left(shared + writing * stage_bytes);
+        copy_right(shared + writing * stage_bytes + tile_m * row_bytes);
+      }
       copy_async_commit();
       const uint8_t* from_left = shared + reading * stage_bytes;
       const uint8_t* from_right = from_left + tile_m * row_bytes;

@@ -46,6 +46,9 @@ internal sealed unsafe class CudaLibrary
     public readonly delegate* unmanaged[Cdecl]<nint, nint*, int> StreamEndCapture;
     public readonly delegate* unmanaged[Cdecl]<nint*, nint, ulong, int> GraphInstantiate;
 
+    /// <summary>Null before CUDA 11.8.</summary>
+    public readonly delegate* unmanaged[Cdecl]<LaunchConfiguration*, nint, void**, void**, int> LaunchKernelEx;
+
     /// <summary>Looks every function up.</summary>
     /// <exception cref="EntryPointNotFoundException">The driver is too old.</exception>
     public CudaLibrary(nint library)
@@ -95,9 +98,34 @@ internal sealed unsafe class CudaLibrary
         FuncSetAttribute = (delegate* unmanaged[Cdecl]<nint, int, int, int>)Of("cuFuncSetAttribute");
         OccupancyMaxActiveBlocksPerMultiprocessor = (delegate* unmanaged[Cdecl]<int*, nint, int, nuint, int>)Of("cuOccupancyMaxActiveBlocksPerMultiprocessor");
         LaunchKernel = (delegate* unmanaged[Cdecl]<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int>)Of("cuLaunchKernel");
+        if (NativeLibrary.TryGetExport(library, "cuLaunchKernelEx", out nint launch)) LaunchKernelEx = (delegate* unmanaged[Cdecl]<LaunchConfiguration*, nint, void**, void**, int>)launch;
         StreamBeginCapture = (delegate* unmanaged[Cdecl]<nint, int, int>)Of("cuStreamBeginCapture_v2");
         StreamEndCapture = (delegate* unmanaged[Cdecl]<nint, nint*, int>)Of("cuStreamEndCapture");
         GraphInstantiate = (delegate* unmanaged[Cdecl]<nint*, nint, ulong, int>)Of("cuGraphInstantiateWithFlags");
+    }
+
+    /// <summary>CUlaunchConfig.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct LaunchConfiguration
+    {
+        public uint GridX, GridY, GridZ, BlockX, BlockY, BlockZ, SharedBytes;
+        public nint Stream;
+        public LaunchAttribute* Attributes;
+        public uint AttributeCount;
+    }
+
+    /// <summary>CUlaunchAttribute: a number, and 64 bytes of value from byte 8 on.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 72)]
+    public struct LaunchAttribute
+    {
+        /// <summary>CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION: the value says whether the kernel may begin early.</summary>
+        public const int ProgrammaticStreamSerialization = 6;
+
+        [FieldOffset(0)]
+        public int Id;
+
+        [FieldOffset(8)]
+        public int Value;
     }
 
     /// <summary>Name and explanation of a CUresult.</summary>

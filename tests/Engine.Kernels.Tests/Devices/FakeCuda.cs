@@ -22,6 +22,9 @@ internal static class FakeCuda
     /// <summary>Buffers that are not freed.</summary>
     public static unsafe int Buffers() => ((delegate* unmanaged[Cdecl]<int>)Export("fake_cuda_buffers"))();
 
+    /// <summary>Kernels that were allowed to begin early.</summary>
+    public static unsafe int Overlapping() => ((delegate* unmanaged[Cdecl]<int>)Export("fake_cuda_overlapping"))();
+
     /// <summary>Contexts that are not released.</summary>
     public static unsafe int Retained() => ((delegate* unmanaged[Cdecl]<int>)Export("fake_cuda_retained"))();
 

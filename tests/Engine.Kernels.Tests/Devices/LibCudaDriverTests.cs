@@ -66,6 +66,22 @@ public sealed class LibCudaDriverTests : IDisposable
     }
 
     [Fact]
+    public void Only_a_kernel_that_waits_itself_may_begin_before_the_one_before_it_has_ended()
+    {
+        using var context = new CudaContext(Load(), new FakeCuda.Compiler());
+        using CudaStream stream = context.CreateStream();
+        using DeviceBuffer<float> x = stream.Upload<float>([1, 2, 3]), y = stream.Allocate<float>(3);
+        int before = FakeCuda.Overlapping();
+        stream.Launch(DeviceProbe.Describe(), new CudaGrid(1), x, y, 10f, 1f, 3);
+        Assert.Equal(0, FakeCuda.Overlapping() - before);
+        stream.Launch(DeviceProbe.Describe() with { Overlaps = true }, new CudaGrid(1), y, x, 10f, 1f, 3);
+        Assert.Equal(1, FakeCuda.Overlapping() - before);
+        var values = new float[3];
+        stream.Download(x.Span, values);
+        Assert.Equal([111, 211, 311], values);
+    }
+
+    [Fact]
     public void Events_order_streams_and_keep_time()
     {
         using var context = new CudaContext(Load(), new FakeCuda.Compiler());

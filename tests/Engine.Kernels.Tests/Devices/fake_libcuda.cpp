@@ -219,6 +219,21 @@ API int cuGraphInstantiateWithFlags(void** executable, void* graph, unsigned lon
   return flags == 0 ? success : invalid_value;
 }
 #endif
+struct launch_attribute { int id; alignas(8) int value; char rest[60]; };
+struct launch_configuration { unsigned gx, gy, gz, bx, by, bz, shared; void* stream; launch_attribute* attributes; unsigned count; };
+static_assert(sizeof(launch_attribute) == 72 && sizeof(launch_configuration) == 56, "as cuda.h has them");
+
+static int overlapping = 0;
+API int fake_cuda_overlapping() { return overlapping; }
+
+#if !defined(FAKE_OLD_DRIVER)
+API int cuLaunchKernelEx(const launch_configuration* c, void* handle, void** arguments, void** extra) {
+  if (c->count != 1 || c->attributes->id != 6 || c->attributes->value != 1) return invalid_value;
+  overlapping++;
+  return cuLaunchKernel(handle, c->gx, c->gy, c->gz, c->bx, c->by, c->bz, c->shared, c->stream, arguments, extra);
+}
+#endif
+
 API int cuGraphLaunch(void* executable, void* stream) {
   auto* graph = static_cast<graph_t*>(executable);
   if (graph->magic != 0x6747) return invalid_value;

@@ -34,6 +34,12 @@ public sealed record CudaKernel
     /// <summary>Whether it stands in the denoising sweep: then nothing may be spilt to local memory.</summary>
     public bool Hot { get; init; }
 
+    /// <summary>
+    /// Whether it may begin before the kernel before it in the stream has ended (programmatic dependent launch, compute capability 9.0): it then waits itself, by
+    /// <c>wait_for_previous_kernel()</c>, before it touches what earlier kernels touch. What it reads before that the previous kernel must not write.
+    /// </summary>
+    public bool Overlaps { get; init; }
+
     /// <summary>Whether the compiler may use its fast division, square root and transcendental functions.</summary>
     public bool FastMath { get; init; }
 

@@ -102,7 +102,7 @@ public sealed unsafe class CudaStream : IDisposable
         nint function = Context.Function(kernel);
         try
         {
-            Context.Current().Launch(function, grid, kernel.ThreadsPerBlock, kernel.DynamicSharedBytes, _handle.Value, arguments);
+            Context.Current().Launch(function, grid, kernel.ThreadsPerBlock, kernel.DynamicSharedBytes, _handle.Value, arguments, kernel.Overlaps && Context.Device.Major >= 9);
         }
         catch (CudaException error)
         {
@@ -177,6 +177,9 @@ public sealed unsafe class CudaStream : IDisposable
 
     /// <summary>Ends it once its work is done.</summary>
     public void Dispose() => _handle.Dispose();
+
+    /// <summary>Whether a capture is rehearsed: nothing may be done.</summary>
+    internal bool IsRehearsing => _rehearsed is not null;
 
     /// <summary>The driver's handle, for libraries that work in the order of a stream.</summary>
     internal nint Handle => _handle.Value;

@@ -72,7 +72,7 @@ public sealed unsafe partial class EmulatedCudaDriver
     }
 
     /// <inheritdoc/>
-    public void Launch(nint function, CudaGrid grid, int threads, int dynamicSharedBytes, nint stream, ReadOnlySpan<CudaArgument> arguments)
+    public void Launch(nint function, CudaGrid grid, int threads, int dynamicSharedBytes, nint stream, ReadOnlySpan<CudaArgument> arguments, bool overlaps)
     {
         if (grid.X < 1 || grid.Y is < 1 or > 65535 || grid.Z is < 1 or > 65535 || threads is < 1 or > 1024)
             throw new CudaException("cuLaunchKernel", 1, $"{grid} blocks of {threads} threads are not a launch (1 … 2147483647 × 65535 × 65535, 1 … 1024)");

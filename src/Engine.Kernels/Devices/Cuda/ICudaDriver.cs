@@ -100,8 +100,11 @@ public unsafe interface ICudaDriver
     /// <summary>Blocks of a function that a multiprocessor holds at once.</summary>
     int MaxActiveBlocks(nint function, int threads, int dynamicSharedBytes);
 
-    /// <summary>Starts a kernel in the order of a stream; the arguments are read before it returns.</summary>
-    void Launch(nint function, CudaGrid grid, int threads, int dynamicSharedBytes, nint stream, ReadOnlySpan<CudaArgument> arguments);
+    /// <summary>
+    /// Starts a kernel in the order of a stream; the arguments are read before it returns. One that <paramref name="overlaps"/> may begin before the kernel before it has
+    /// ended, and waits for that itself.
+    /// </summary>
+    void Launch(nint function, CudaGrid grid, int threads, int dynamicSharedBytes, nint stream, ReadOnlySpan<CudaArgument> arguments, bool overlaps);
 
     /// <summary>What the stream is given from now on is recorded, not run.</summary>
     void BeginCapture(nint stream);

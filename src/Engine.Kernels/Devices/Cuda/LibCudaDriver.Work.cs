@@ -1,3 +1,5 @@
+using Engine.Kernels.Interop;
+
 namespace Engine.Kernels.Devices.Cuda;
 
 public sealed unsafe partial class LibCudaDriver
@@ -100,13 +102,33 @@ public sealed unsafe partial class LibCudaDriver
         Require(_cuda.MemsetD8Async(destination, value, (nuint)bytes, stream), "cuMemsetD8Async", bytes);
 
     /// <inheritdoc/>
-    public void Launch(nint function, CudaGrid grid, int threads, int dynamicSharedBytes, nint stream, ReadOnlySpan<CudaArgument> arguments)
+    public void Launch(nint function, CudaGrid grid, int threads, int dynamicSharedBytes, nint stream, ReadOnlySpan<CudaArgument> arguments, bool overlaps)
     {
         void** slots = stackalloc void*[arguments.Length + 1];
         fixed (CudaArgument* values = arguments)
         {
             for (int i = 0; i < arguments.Length; i++) slots[i] = values + i;
             slots[arguments.Length] = null;
+            if (overlaps && _overlaps)
+            {
+                var attribute = new CudaLibrary.LaunchAttribute { Id = CudaLibrary.LaunchAttribute.ProgrammaticStreamSerialization, Value = 1 };
+                var configuration = new CudaLibrary.LaunchConfiguration
+                {
+                    GridX = (uint)grid.X,
+                    GridY = (uint)grid.Y,
+                    GridZ = (uint)grid.Z,
+                    BlockX = (uint)threads,
+                    BlockY = 1,
+                    BlockZ = 1,
+                    SharedBytes = (uint)dynamicSharedBytes,
+                    Stream = stream,
+                    Attributes = &attribute,
+                    AttributeCount = 1,
+                };
+                Require(_cuda.LaunchKernelEx(&configuration, function, slots, null), "cuLaunchKernelEx");
+                return;
+            }
+
             Require(
                 _cuda.LaunchKernel(function, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)threads, 1, 1, (uint)dynamicSharedBytes, stream, slots, null),
                 "cuLaunchKernel");

@@ -4,7 +4,9 @@ using Engine.Kernels.Interop;
 
 namespace Engine.Kernels.Devices.Cuda;
 
-/// <summary>The machine's CUDA driver, <c>libcuda.so.1</c> or what <c>ENGINE_CUDA_DRIVER</c> names.</summary>
+/// <summary>
+/// The machine's CUDA driver, <c>libcuda.so.1</c> or what <c>ENGINE_CUDA_DRIVER</c> names. With <c>ENGINE_CUDA_OVERLAP=0</c> no kernel begins before the one before it has ended.
+/// </summary>
 public sealed unsafe partial class LibCudaDriver : ICudaDriver
 {
     private const int MajorAttribute = 75, MinorAttribute = 76, MultiprocessorsAttribute = 16, SharedAttribute = 97, PoolsAttribute = 115;
@@ -14,9 +16,13 @@ public sealed unsafe partial class LibCudaDriver : ICudaDriver
     // Of the current context's device; one kind of device a machine is assumed, as drivers do for pools.
     private bool _pools = true;
 
-    private LibCudaDriver(CudaLibrary cuda, string version, int devices)
+    // Graphs keep such launches since CUDA 12.3.
+    private readonly bool _overlaps;
+
+    private LibCudaDriver(CudaLibrary cuda, string version, int devices, bool overlaps)
     {
         _cuda = cuda;
+        _overlaps = overlaps;
         Name = $"CUDA driver {version}";
         DeviceCount = devices;
     }
@@ -67,7 +73,8 @@ public sealed unsafe partial class LibCudaDriver : ICudaDriver
         }
 
         reason = "";
-        return new LibCudaDriver(cuda, $"{version / 1000}.{version % 1000 / 10}", devices);
+        bool overlaps = cuda.LaunchKernelEx is not null && version >= 12030 && Environment.GetEnvironmentVariable("ENGINE_CUDA_OVERLAP") != "0";
+        return new LibCudaDriver(cuda, $"{version / 1000}.{version % 1000 / 10}", devices, overlaps);
     }
 
     /// <inheritdoc/>

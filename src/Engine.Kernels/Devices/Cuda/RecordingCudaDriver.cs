@@ -201,10 +201,10 @@ public sealed unsafe class RecordingCudaDriver(ICudaDriver driver) : ICudaDriver
     public int MaxActiveBlocks(nint function, int threads, int dynamicSharedBytes) => driver.MaxActiveBlocks(function, threads, dynamicSharedBytes);
 
     /// <inheritdoc/>
-    public void Launch(nint function, CudaGrid grid, int threads, int dynamicSharedBytes, nint stream, ReadOnlySpan<CudaArgument> arguments)
+    public void Launch(nint function, CudaGrid grid, int threads, int dynamicSharedBytes, nint stream, ReadOnlySpan<CudaArgument> arguments, bool overlaps)
     {
-        Keep("cuLaunchKernel", _functions[function], grid, threads, dynamicSharedBytes);
-        driver.Launch(function, grid, threads, dynamicSharedBytes, stream, arguments);
+        Keep(overlaps ? "cuLaunchKernelEx" : "cuLaunchKernel", _functions[function], grid, threads, dynamicSharedBytes);
+        driver.Launch(function, grid, threads, dynamicSharedBytes, stream, arguments, overlaps);
     }
 
     /// <inheritdoc/>

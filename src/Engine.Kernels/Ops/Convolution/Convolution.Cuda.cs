@@ -14,6 +14,9 @@ public static partial class Convolution
     /// <summary>The kernel's number of an addition to what the result holds, behind those of the activations.</summary>
     private const int Addition = 3;
 
+    // One between them would be taken by few images only.
+    private static readonly IReadOnlyList<GemmTile> s_tiles = [GemmTile.Large, GemmTile.Small], s_tilesOfHopper = [GemmTile.Warpgroup, GemmTile.Large, GemmTile.Small];
+
     /// <summary>y = f(conv(x) + b).</summary>
     /// <param name="stream">Where the work goes.</param>
     /// <param name="x">[images, height, width, Inputs], at a multiple of 16 bytes.</param>
@@ -40,7 +43,8 @@ public static partial class Convolution
 
     /// <summary>How a convolution is shared out on a stream's device.</summary>
     public static GemmPlan Plan(CudaStream stream, int images, int height, int width, CudaConvolution convolution) => GemmPlan.For(
-        Pixels(images, height, width, convolution), convolution.Outputs, Numbers(convolution) * 2, stream.Context.Device.Multiprocessors);
+        Pixels(images, height, width, convolution), convolution.Outputs, Numbers(convolution) * 2, stream.Context.Device.Multiprocessors,
+        stream.Context.Device.Architecture == "sm_90a" ? s_tilesOfHopper : s_tiles);
 
     /// <summary>
     /// The kernel of a tile, of a patch's side, of whether the image is seen at twice its size, of what is fused behind it (an activation, or null for adding to what y holds) and of
@@ -61,17 +65,18 @@ public static partial class Convolution
                 _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, "Only SiLU can be fused behind a convolution on the device."),
             }),
         ],
-        ThreadsPerBlock = GemmTile.Threads,
+        ThreadsPerBlock = tile.Threads,
         DynamicSharedBytes = tile.SharedBytes,
         RegisterBudget = tile.RegisterBudget,
         SharedBudget = tile.SharedBytes,
         Hot = true,
+        Overlaps = true,
+        Architectures = tile.Architectures,
     };
 
-    /// <summary>What an image decoder and encoder are made of, whatever the world model: 1 × 1 and 3 × 3, plain, to twice the size, behind a branch, and the last one in float32.</summary>
-    internal static IEnumerable<CudaKernel> CudaKernelsFor(CudaModelShape _) => GemmTile.All.SelectMany(tile => new[]
+    /// <summary>What an image decoder and encoder are made of, whatever the world model: plain, to twice the size, at the end of a branch, and the last one in float32.</summary>
+    internal static IEnumerable<CudaKernel> CudaKernelsFor(CudaModelShape _) => s_tilesOfHopper.SelectMany(tile => new[]
     {
-        Describe(tile, 1, false, ActivationFunction.None, bfloat16: true),
         Describe(tile, 3, false, ActivationFunction.None, bfloat16: true),
         Describe(tile, 3, false, ActivationFunction.None, bfloat16: false),
         Describe(tile, 3, true, ActivationFunction.None, bfloat16: true),

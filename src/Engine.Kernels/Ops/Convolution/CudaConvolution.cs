@@ -2,7 +2,7 @@ using Engine.Kernels.Devices.Cuda;
 
 namespace Engine.Kernels.Ops.Convolution;
 
-/// <summary>The weight and bias of a square convolution with zero padding on a device, in bfloat16. Names memory, does not own it.</summary>
+/// <summary>The weight and bias of a square convolution with zero padding on a device, in bfloat16. Names memory, does not own it; the kernel right before a convolution must not write it.</summary>
 public sealed record CudaConvolution
 {
     /// <param name="weight">[outputs, kernel, kernel, inputs] (a state dict's [outputs, inputs, kernel, kernel] with the channels last), at a multiple of 16 bytes.</param>

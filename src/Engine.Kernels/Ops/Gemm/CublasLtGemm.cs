@@ -69,6 +69,7 @@ public sealed unsafe class CublasLtGemm : IDisposable
         _ = stream.Context.Current();
         if (!_products.TryGetValue(key, out Product? product)) _products.Add(key, product = Ask(key));
         if (product is null) return false;
+        if (stream.IsRehearsing) return true;
         if (bias != 0) SetBias(product.Description.Value, linear.Bias.Address);
         float scale = linear.Scale, zero = 0;
         CublasLtLibrary.Algorithm algorithm = product.Algorithm;

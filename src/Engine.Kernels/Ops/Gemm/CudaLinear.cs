@@ -2,7 +2,7 @@ using Engine.Kernels.Devices.Cuda;
 
 namespace Engine.Kernels.Ops.Gemm;
 
-/// <summary>The weight and bias of a linear layer, y = x·Wᵀ + b, on a device. Names memory, does not own it.</summary>
+/// <summary>The weight and bias of a linear layer, y = x·Wᵀ + b, on a device. Names memory, does not own it; the kernel right before a product must not write it.</summary>
 public sealed record CudaLinear
 {
     private CudaLinear(ulong weight, long length, DeviceSpan<float> bias, int inputs, int outputs, GemmInput input, float scale)
@@ -46,10 +46,15 @@ public sealed record CudaLinear
     public float Scale { get; }
 
     /// <summary>
-    /// Blocks that share the sums of this layer's products, when they are not to be chosen by the number of rows: only with a fixed number do a row's bits not depend
-    /// on how many rows there are.
+    /// Blocks that share the sums of this layer's products, when they are not to be chosen by the number of rows: only with a fixed number, and with <see cref="Warpgroups"/>
+    /// fixed, do a row's bits not depend on how many rows there are.
     /// </summary>
     public int? Splits { get; init; }
+
+    /// <summary>
+    /// Whether this layer's products take the warp groups of Hopper, when that is not to be chosen by the number of rows: a row's bits depend on it. No effect on other devices.
+    /// </summary>
+    public bool? Warpgroups { get; init; }
 
     /// <summary>Bytes of one number of W or x.</summary>
     public int ElementBytes => Input == GemmInput.Float8 ? 1 : 2;

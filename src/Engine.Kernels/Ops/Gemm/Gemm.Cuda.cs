@@ -43,11 +43,13 @@ public static partial class Gemm
 
     /// <summary>How a product is shared out on a stream's device.</summary>
     public static GemmPlan Plan(CudaStream stream, int rows, CudaLinear linear) =>
-        GemmPlan.For(rows, linear.Outputs, linear.Inputs * linear.ElementBytes, stream.Context.Device.Multiprocessors, linear.Splits);
+        GemmPlan.For(
+            rows, linear.Outputs, linear.Inputs * linear.ElementBytes, stream.Context.Device.Multiprocessors,
+            GemmTile.For(stream.Context.Device, linear.Input, linear.Warpgroups), linear.Splits);
 
     /// <summary>
     /// The kernel of a tile, of what the factors are stored as, of what is fused behind it (an <see cref="ActivationFunction"/>, or null for the gated residual) and of whether results
-    /// are bfloat16. 254 registers at most, 64 to 96 KiB of shared memory, no spills.
+    /// are bfloat16. 254 registers at most, 64 to 96 KiB of shared memory (193 KiB with warp groups), no spills.
     /// </summary>
     public static CudaKernel Describe(GemmTile tile, GemmInput input, ActivationFunction? activation, bool bfloat16) => new()
     {
@@ -65,21 +67,21 @@ public static partial class Gemm
                 _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, "Only GELU and SiLU can be fused behind a product on the device."),
             }),
         ],
-        ThreadsPerBlock = GemmTile.Threads,
+        ThreadsPerBlock = tile.Threads,
         DynamicSharedBytes = tile.SharedBytes,
         RegisterBudget = tile.RegisterBudget,
         SharedBudget = tile.SharedBytes,
         Hot = true,
-        Architectures = input == GemmInput.Float8 ? [.. CudaKernel.AllArchitectures.Where(name => name != "sm_80")] : CudaKernel.AllArchitectures,
+        Overlaps = true,
+        Architectures = input == GemmInput.Float8 ? [.. tile.Architectures.Where(name => name != "sm_80")] : tile.Architectures,
     };
 
     /// <summary>Every tile, as the number of environments decides which is taken: queries, keys and values; embeddings; the branches' ends; the MLPs.</summary>
-    internal static IEnumerable<CudaKernel> CudaKernelsFor(CudaModelShape _) => GemmTile.All.SelectMany(tile => new[]
+    internal static IEnumerable<CudaKernel> CudaKernelsFor(CudaModelShape _) => GemmTile.AllOfHopper.SelectMany(tile => new[]
     {
         Describe(tile, GemmInput.Bfloat16, ActivationFunction.None, bfloat16: true),
         Describe(tile, GemmInput.Bfloat16, ActivationFunction.None, bfloat16: false),
         Describe(tile, GemmInput.Bfloat16, ActivationFunction.GeluTanh, bfloat16: true),
-        Describe(tile, GemmInput.Bfloat16, ActivationFunction.Silu, bfloat16: true),
         Describe(tile, GemmInput.Bfloat16, null, bfloat16: false),
     });
 

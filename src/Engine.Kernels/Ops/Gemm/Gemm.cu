@@ -1,27 +1,39 @@
-// C[M, N] = epilogue(scale * A[M, K] * W[N, K]^T + bias): every linear layer of the world model, on mma.sync tensor cores (sm_80 and newer).
+// C[M, N] = epilogue(scale * A[M, K] * W[N, K]^T + bias): every linear layer of the world model, on tensor cores: by mma.sync (sm_80 and newer), or with
+// ENG_WARPGROUP by wgmma (sm_90a).
 //
-// A block owns one tile of C; engine_tile.cuh says how it is summed. Rows beyond M and N and chunks beyond K are filled with zeros by the copy itself, so
-// any M and N will do; K, lda and ldw must be multiples of 16 bytes and A, W aligned to 16 bytes.
+// A block owns one tile of C; engine_tile.cuh and engine_warpgroup.cuh say how it is summed. Rows beyond M and N and chunks beyond K are filled with zeros by the
+// copy itself, so any M and N will do; K, lda and ldw must be multiples of 16 bytes and A, W aligned to 16 bytes.
 //
 // Where the grid has a second axis, blockIdx.y shares out K. Each block leaves its float32 tile in the workspace; the one that arrives last adds the parts up in
 // order of the splits, whichever block it is, so that the result does not depend on the order of arrival, and leaves the counter at zero.
 //
-// Roofline, bf16. One k-slice of a TM x TN tile is 2*TM*TN*BK operations on 2*(TM+TN)*BK bytes from L2: 128x128 makes 64 operations a byte, 64x64
-// makes 32. One SM of an H100/H200 does 4096 dense bf16 operations a clock by wgmma, by mma.sync about two thirds of it, and gets about 40 bytes a
-// clock out of L2 when all ask (an assumption, to be measured), so 128x128 is where both limits meet (2600 of 4096) and smaller tiles are bound by L2. Shared memory gives 128
-// bytes a clock: a 64x64 warp tile reads 4 KiB for 131072 operations, 32 of 50 clocks; a 64x32 one 3 KiB for 65536, 24 of 25.
-// M = 8192 (32 environments of 256 tokens; N 1024, 3072, 4096): 512 to 2048 tiles on 264 places, 97 % of whole waves: expected 55-60 % of 989
-// TFLOP/s, which is 75-80 % of what a wgmma kernel reaches. M = 256 (one environment): 2 GFLOP at most, 8 MB of weights (1.8 us of HBM3e), but
-// 25-50 MB of L2 reads, 5-7 us: bound by L2, not by tensor cores; GemmPlan weighs tiles and splits by that.
-// To get further: wgmma with operands read from shared memory (no ldmatrix, 64x256 per warp group), TMA with multicast inside a cluster (half the
-// L2 reads at M = 256), a persistent loop that hides the epilogue behind the next tile.
+// The kernel overlaps with the one before it (engine_overlap.cuh): the first slices of W, which that one must not write, are on their way when it ends.
 //
-// Budget: 64x64 warp tiles 128 accumulators, at most 255 registers, 128 threads, two blocks an SM; no spills.
+// Roofline, bf16; nothing here was measured. One slice of a TM x TN tile is 2*TM*TN*BK operations on 2*(TM+TN)*BK bytes from L2: 128x256 makes 85 operations a byte,
+// 128x128 64, 64x64 32. One SM of an H100/H200 does 4096 dense operations a clock by wgmma, by mma.sync about two thirds of it, and is taken to get 40 bytes a clock
+// out of L2 when all ask: limits of 3400, 2560 and 1280 operations a clock. Shared memory gives 128 bytes a clock: a 64x64 warp tile of mma.sync reads 4 KiB for
+// 131072 operations, 32 of 50 clocks, a 64x32 one 3 KiB for 65536, 24 of 25; wgmma 64x256 reads 10 KiB for 524288, and the copies write 6, which is all of 128 clocks.
+// M = 8192 (32 environments of 256 tokens; N 1024, 3072, 4096): mma.sync 512 to 2048 tiles on 264 places, 97 % of whole waves, expected 50-60 % of 989
+// TFLOP/s; warp groups 256 to 1024 tiles on 132, with results written while nothing is multiplied, expected 60-70 %. M = 256 (one environment): 2 GFLOP at most, 8 MB of
+// weights (1.8 us of HBM3e), but 25-50 MB of L2 reads, 5-7 us: bound by L2, not by tensor cores; GemmPlan weighs tiles and splits by that.
+// To get further: TMA with multicast inside a cluster (half the L2 reads), a persistent loop with a warp of its own for the copies that hides results behind the
+// next tile.
+//
+// Budget: 64x64 warp tiles have 128 accumulators, at most 255 registers, 128 threads, two blocks an SM; warp groups 128 accumulators, 256 threads, one block; no spills.
+#if ENG_WARPGROUP
+#include "engine_warpgroup.cuh"
+#else
 #include "engine_tile.cuh"
+#endif
 
 using namespace engine;
 
+#if ENG_WARPGROUP
+static_assert(ENG_TILE_M == 128 && ENG_TILE_N == 256 && ENG_ROW_BYTES == 128 && ENG_INPUT == 0, "warp groups multiply 128 x 256 in bfloat16");
+using product = warpgroup_product<ENG_STAGES>;
+#else
 using product = tile_product<ENG_TILE_M, ENG_TILE_N, ENG_ROW_BYTES, ENG_STAGES, ENG_WARPS_M, ENG_WARPS_N, ENG_INPUT>;
+#endif
 
 constexpr int kBand = 16;
 
@@ -44,7 +56,8 @@ ENGINE_DEVICE float activated(float x) {
 ENGINE_KERNEL_BOUNDS(gemm, product::threads, ENG_BLOCKS_PER_SM, (
     const uint8_t* a, const uint8_t* w, const float* bias, result* c, const float* gates, float* workspace, uint32_t* arrivals,
     int m, int n, int k_bytes, int lda_bytes, int ldw_bytes, int ldc, int gate_stride, int rows_per_gate, int first_row, float scale)) {
-  ENGINE_DYNAMIC_SHARED(uint8_t, shared);
+  ENGINE_DYNAMIC_SHARED(uint8_t, memory);
+  uint8_t* shared = product::aligned(memory + 0);
 
   // Blocks that run together take tiles from a band of 16 rows of tiles, so that they share slices of A and W in L2.
   const int tiles_m = (m + ENG_TILE_M - 1) / ENG_TILE_M, tiles_n = (n + ENG_TILE_N - 1) / ENG_TILE_N;
@@ -57,15 +70,19 @@ ENGINE_KERNEL_BOUNDS(gemm, product::threads, ENG_BLOCKS_PER_SM, (
 
   const uint8_t* from_a = a + static_cast<int64_t>(row0) * lda_bytes + static_cast<int64_t>(first_slice) * ENG_ROW_BYTES;
   const uint8_t* from_w = w + static_cast<int64_t>(column0) * ldw_bytes + static_cast<int64_t>(first_slice) * ENG_ROW_BYTES;
-  int bytes_left = k_bytes - first_slice * ENG_ROW_BYTES;
-  product sum;
-  sum.run(shared, count, [&](uint8_t* to) {
-    product::copy_slice<ENG_TILE_M>(to, from_a, lda_bytes, m - row0, bytes_left);
-    product::copy_slice<ENG_TILE_N>(to + ENG_TILE_M * ENG_ROW_BYTES, from_w, ldw_bytes, n - column0, bytes_left);
+  int a_left = k_bytes - first_slice * ENG_ROW_BYTES, w_left = a_left;
+  auto copy_a = [&](uint8_t* to) {
+    product::copy_slice<ENG_TILE_M>(to, from_a, lda_bytes, m - row0, a_left);
     from_a += ENG_ROW_BYTES;
+    a_left -= ENG_ROW_BYTES;
+  };
+  auto copy_w = [&](uint8_t* to) {
+    product::copy_slice<ENG_TILE_N>(to, from_w, ldw_bytes, n - column0, w_left);
     from_w += ENG_ROW_BYTES;
-    bytes_left -= ENG_ROW_BYTES;
-  });
+    w_left -= ENG_ROW_BYTES;
+  };
+  product sum;
+  sum.run(shared, count, copy_a, copy_w);
   if (splits > 1 && !sum.join(shared, workspace, arrivals, tile, gridDim.x, blockIdx.y, splits)) return;
 
   const bool aligned = (ldc & 1) == 0;

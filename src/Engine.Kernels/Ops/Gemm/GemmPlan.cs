@@ -8,9 +8,10 @@ namespace Engine.Kernels.Ops.Gemm;
 /// <param name="Splits">Blocks that share a tile's sum.</param>
 public readonly record struct GemmPlan(GemmTile Tile, int Tiles, int Splits)
 {
-    // What one multiprocessor of Hopper does in a clock, in operations by mma.sync and in bytes out of the second-level cache while all the others ask
-    // too; clocks until the first slice is there; clocks that the last block of a split tile waits for others and for the counter.
-    private const double OperationsPerClock = 2600, BytesPerClock = 40, Start = 1000, Meeting = 1500;
+    // What one multiprocessor of Hopper does in a clock, in operations by mma.sync and by warp groups (of 4096, less what shared memory costs) and in bytes out
+    // of the second-level cache while all the others ask too; clocks until the first slice is there; clocks that the last block of a split tile waits for
+    // others and for the counter. Estimates, to be replaced by what is measured.
+    private const double OperationsPerClock = 2600, WarpgroupOperationsPerClock = 3500, BytesPerClock = 40, Start = 1000, Meeting = 1500;
 
     /// <summary>Fewest slices of a sum that a block is worth.</summary>
     private const int LeastSlices = 4;
@@ -31,12 +32,13 @@ public readonly record struct GemmPlan(GemmTile Tile, int Tiles, int Splits)
     /// <param name="outputs">N.</param>
     /// <param name="inputBytes">K in bytes.</param>
     /// <param name="multiprocessors">Of the device.</param>
+    /// <param name="tiles">What may be taken; null: <see cref="GemmTile.All"/>.</param>
     /// <param name="fixedSplits">The number of splits, where it is not to be chosen.</param>
-    public static GemmPlan For(int rows, int outputs, int inputBytes, int multiprocessors, int? fixedSplits = null)
+    public static GemmPlan For(int rows, int outputs, int inputBytes, int multiprocessors, IReadOnlyList<GemmTile>? tiles = null, int? fixedSplits = null)
     {
         GemmPlan best = default;
         double least = double.PositiveInfinity;
-        foreach (GemmTile tile in GemmTile.All)
+        foreach (GemmTile tile in tiles ?? GemmTile.All)
         {
             foreach (int splits in s_splits)
             {
@@ -64,9 +66,11 @@ public readonly record struct GemmPlan(GemmTile Tile, int Tiles, int Splits)
     public double Clocks(int inputBytes, int multiprocessors)
     {
         double operations = 2.0 * Tile.Rows * Tile.Columns * GemmTile.RowBytes / 2, bytes = (Tile.Rows + Tile.Columns) * GemmTile.RowBytes;
-        double slice = Math.Max(operations / OperationsPerClock, bytes / BytesPerClock), part = Tile.Rows * Tile.Columns * sizeof(float) / BytesPerClock;
+        double slice = Math.Max(operations / (Tile.Warpgroups ? WarpgroupOperationsPerClock : OperationsPerClock), bytes / BytesPerClock), part = Tile.Rows * Tile.Columns * sizeof(float) / BytesPerClock;
         int rounds = Up(Tiles * Splits, multiprocessors);
         double clocks = Start + rounds * Up(Slices(inputBytes), Splits) * slice;
+        // Alone on its multiprocessor, a block has nobody to multiply while it writes its results.
+        if (Tile.BlocksPerMultiprocessor == 1) clocks += rounds * part;
         return Splits == 1 ? clocks : clocks + Meeting + (rounds + Splits) * part;
     }
 

@@ -38,6 +38,7 @@ public static partial class SpatialAttention
             RegisterBudget = Math.Min(255, 65536 / (threads * plan.BlocksPerMultiprocessor) / 8 * 8),
             SharedBudget = shared,
             Hot = true,
+            Overlaps = true,
         };
     }
 

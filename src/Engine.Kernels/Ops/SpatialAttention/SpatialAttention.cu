@@ -61,6 +61,8 @@ ENGINE_KERNEL_BOUNDS(spatial_attention, kThreads, ENG_BLOCKS_PER_SM, (
     copy_rows<kKeys>(to + kSliceBytes, v + from, stride, tokens - slice * kKeys);
   };
 
+  wait_for_previous_kernel();
+  let_next_kernel_begin();
   copy_rows<kQueries>(queries, q, stride, tokens - query0);
   copy_slice(0);
   copy_async_commit();

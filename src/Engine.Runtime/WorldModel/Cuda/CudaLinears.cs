@@ -4,7 +4,7 @@ using Engine.Kernels.Ops.Gemm;
 namespace Engine.Runtime.WorldModel.Cuda;
 
 /// <summary>
-/// A model's linear layers with the number of blocks that share each product's sums. That number is chosen once, for the largest pass of a kind: chosen anew
+/// A model's linear layers with the number of blocks that share each product's sums, and with the kind of tensor cores' instructions. Both are chosen once, for the largest pass of a kind: chosen anew
 /// for every batch it would be faster for some, but then a frame's bits would depend on how many others there are.
 /// </summary>
 internal sealed class CudaLinears
@@ -16,11 +16,16 @@ internal sealed class CudaLinears
     {
         _tokens = model.Config.Tokens;
         _frames = frames;
-        CudaLinear Fixed(CudaLinear linear) => linear with { Splits = Gemm.Plan(stream, frames * _tokens, linear).Splits };
+        CudaLinear Fixed(CudaLinear linear)
+        {
+            GemmPlan plan = Gemm.Plan(stream, frames * _tokens, linear);
+            return linear with { Splits = plan.Splits, Warpgroups = plan.Tile.Warpgroups };
+        }
+
         Patch = Fixed(model.Patch);
         Final = Fixed(model.Final);
         // So wide that its tiles fill any device.
-        Modulation = model.Modulation with { Splits = 1 };
+        Modulation = model.Modulation with { Splits = 1, Warpgroups = false };
         Blocks = [.. model.Blocks.Select(block => new CudaBlock(Fixed(block.Qkv), Fixed(block.Out), Fixed(block.Expand), Fixed(block.Contract)))];
     }
 

@@ -25,7 +25,7 @@ internal sealed class KernelText : IDisposable
         using DeviceBuffer<T> buffer = _device.Stream.Upload<T>(values);
         _device.Emulation.Order = order;
         _device.Emulation.OrderSeed = 3;
-        _device.Driver.Launch(_device.Driver.GetFunction(_module, function), new CudaGrid(blocks), threads, shared, _stream, [buffer, .. more]);
+        _device.Driver.Launch(_device.Driver.GetFunction(_module, function), new CudaGrid(blocks), threads, shared, _stream, [buffer, .. more], overlaps: false);
         return _device.Read(buffer.Span);
     }
 

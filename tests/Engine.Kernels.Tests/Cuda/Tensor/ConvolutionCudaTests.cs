@@ -18,6 +18,7 @@ public sealed class ConvolutionCudaTests
     [InlineData(1, 3, 2, 0, 1, false, 3, 8, 10, 24, 70, 1)]
     [InlineData(0, 3, 1, 1, 1, true, 1, 6, 13, 16, 130, 1)]
     [InlineData(2, 1, 2, 0, 0, false, 2, 6, 7, 136, 3, 1)]
+    [InlineData(3, 3, 1, 1, 1, false, 2, 9, 8, 40, 70, 1)]
     public void Convolutions_are_the_plain_loops(
         int tile, int kernel, int stride, int padding, int trailing, bool upsampled, int images, int height, int width, int inputs, int outputs, int splits)
     {
@@ -48,7 +49,7 @@ public sealed class ConvolutionCudaTests
             }
         }
 
-        var plan = GemmPlan.With(GemmTile.All[tile], images * rows * columns, outputs, splits);
+        var plan = GemmPlan.With(tile == 3 ? GemmTile.Warpgroup : GemmTile.All[tile], images * rows * columns, outputs, splits);
         using var workspace = new GemmWorkspace(device.Stream, plan);
         float[] plain = device.InEveryOrder(() =>
         {

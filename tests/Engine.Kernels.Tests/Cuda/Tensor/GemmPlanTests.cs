@@ -1,3 +1,4 @@
+using Engine.Kernels.Devices.Cuda;
 using Engine.Kernels.Ops.Gemm;
 
 namespace Engine.Kernels.Tests.Cuda.Tensor;
@@ -33,6 +34,20 @@ public sealed class GemmPlanTests
         Assert.True(waves / Math.Ceiling(waves) > 0.96, $"{waves} waves");
     }
 
+    [Theory]
+    [InlineData(8192, 3072, 1024, true)]
+    [InlineData(8192, 1024, 1024, true)]
+    [InlineData(8192, 4096, 1024, true)]
+    [InlineData(8192, 1024, 4096, true)]
+    [InlineData(256, 3072, 1024, false)]
+    [InlineData(256, 1024, 1024, false)]
+    [InlineData(256, 4096, 1024, false)]
+    public void Warp_groups_are_taken_where_their_large_tiles_fill_the_device(int rows, int outputs, int inputs, bool taken)
+    {
+        var plan = GemmPlan.For(rows, outputs, 2 * inputs, Multiprocessors, GemmTile.AllOfHopper);
+        Assert.Equal(taken, plan.Tile.Warpgroups);
+    }
+
     [Fact]
     public void Tiles_cover_the_product_and_no_part_is_short()
     {
@@ -53,14 +68,26 @@ public sealed class GemmPlanTests
     }
 
     [Fact]
+    public void Warp_groups_are_for_bfloat16_on_Hopper_and_can_be_fixed()
+    {
+        CudaDeviceInfo hopper = new(0, "", 9, 0, 0, 132, 227 << 10, true), ampere = hopper with { Major = 8 };
+        Assert.Same(GemmTile.AllOfHopper, GemmTile.For(hopper, GemmInput.Bfloat16, null));
+        Assert.Same(GemmTile.All, GemmTile.For(hopper, GemmInput.Bfloat16, false));
+        Assert.Equal([GemmTile.Warpgroup], GemmTile.For(hopper, GemmInput.Bfloat16, true));
+        Assert.Same(GemmTile.All, GemmTile.For(hopper, GemmInput.Half, true));
+        Assert.Same(GemmTile.All, GemmTile.For(ampere, GemmInput.Bfloat16, true));
+        Assert.Equal(["sm_90a"], Gemm.Describe(GemmTile.Warpgroup, GemmInput.Bfloat16, null, false).Architectures);
+    }
+
+    [Fact]
     public void Every_tile_fits_as_often_as_it_says()
     {
-        foreach (GemmTile tile in GemmTile.All)
+        foreach (GemmTile tile in GemmTile.AllOfHopper)
         {
-            // Hopper: 228 KiB of shared memory of which a block costs one more; 65536 registers. Ampere must take one at least: 163 KiB.
+            // Hopper: 228 KiB of shared memory of which a block costs one more; 65536 registers. Small devices since Ampere give a block 99 KiB.
             Assert.True(tile.BlocksPerMultiprocessor * (tile.SharedBytes + 1024) <= 228 << 10, tile.ToString());
-            Assert.True(tile.BlocksPerMultiprocessor * GemmTile.Threads * ((tile.RegisterBudget + 7) / 8 * 8) <= 65536, tile.ToString());
-            Assert.True(tile.SharedBytes <= 99 << 10, tile.ToString());
+            Assert.True(tile.BlocksPerMultiprocessor * tile.Threads * ((tile.RegisterBudget + 7) / 8 * 8) <= 65536, tile.ToString());
+            Assert.True(tile.SharedBytes <= (tile.Warpgroups ? 227 : 99) << 10, tile.ToString());
         }
     }
 }
