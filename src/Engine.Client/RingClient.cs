@@ -45,6 +45,7 @@ internal sealed unsafe class RingClient(SharedMemoryRegion memory, RingLayout ri
             }
 
             uint slot = _read++ % RingLayout.Slots;
+            CacheLines.Fetch(memory.Address + ring.ReplyOffset + slot * ring.ReplyBytes, layout.ActionsBytes);
             var fault = PipeHeader.Read(new ReadOnlySpan<byte>(memory.Address + RingLayout.ReplyHeaders + slot * PipeHeader.Size, PipeHeader.Size), out var answer);
             if (fault != PipeHeaderFault.None || answer.Length > reply.Length || answer.Offset != ring.ReplyOffset + slot * ring.ReplyBytes)
                 throw new IOException($"the server's reply in shared memory is damaged ({fault}).");

@@ -6,11 +6,14 @@ using Engine.Runtime.Contract;
 namespace Engine.Host.Serving;
 
 /// <summary>
-/// Puts the requests of all sessions to one policy. A request that finds the policy idle runs at once on its own thread; requests that
+/// Puts the requests of all sessions to one policy. A request that finds a quick policy idle runs at once on its own thread; requests that
 /// arrive meanwhile wait and run as one batch (of equal temperature), but for those whose deadline has passed. The queue is bounded by the number of sessions, which have one request each.
 /// </summary>
 public sealed class InferenceQueue
 {
+    /// <summary>A policy that took longer the last time is asked on a thread of its own, which gives way to others.</summary>
+    private static readonly TimeSpan s_long = TimeSpan.FromMilliseconds(1);
+
     private readonly Lock _gate = new();
     private readonly Queue<InferenceRequest> _waiting = new();
     private readonly int _maxBatch;
@@ -19,7 +22,9 @@ public sealed class InferenceQueue
     private IPolicy _policy;
     private IPolicy? _next;
     private TaskCompletionSource<IPolicy>? _swap;
+    private readonly PolicyThread _thread;
     private bool _busy;
+    private volatile bool _slow;
 
     public InferenceQueue(IPolicy policy, int maxBatch, ServingMetrics metrics)
     {
@@ -29,6 +34,7 @@ public sealed class InferenceQueue
         _metrics = metrics;
         Contract = policy.Contract;
         _merged = new Merged?[maxBatch + 1];
+        _thread = new PolicyThread(Drain);
     }
 
     /// <summary>What every policy here takes and gives.</summary>
@@ -43,11 +49,13 @@ public sealed class InferenceQueue
     {
         lock (_gate)
         {
-            if (_busy)
+            if (_busy || _slow)
             {
                 request.Completion = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                 _waiting.Enqueue(request);
                 _metrics.SetWaiting(_waiting.Count);
+                if (!_busy) _thread.Wake();
+                _busy = true;
                 return request.Completion.Task;
             }
 
@@ -89,7 +97,7 @@ public sealed class InferenceQueue
         }
     }
 
-    /// <summary>Runs on the policy's behalf when a request has ended: switch policies, then the next batch on a pool thread, or idle.</summary>
+    /// <summary>Runs on the policy's behalf when a request has ended: switch policies, then the next batch on the policy's thread, or idle.</summary>
     private bool Release(bool inline)
     {
         lock (_gate)
@@ -107,16 +115,18 @@ public sealed class InferenceQueue
             }
         }
 
-        if (inline) ThreadPool.UnsafeQueueUserWorkItem(static queue => queue.Drain(), this, preferLocal: false);
+        if (inline) _thread.Wake();
         return true;
     }
 
     private void Drain()
     {
         var batch = new List<InferenceRequest>(_maxBatch);
+        var refused = new List<InferenceRequest>();
         do
         {
             batch.Clear();
+            refused.Clear();
             lock (_gate)
             {
                 ulong now = MonotonicClock.Nanoseconds;
@@ -125,13 +135,13 @@ public sealed class InferenceQueue
                     bool late = request.Deadline != 0 && request.Deadline <= now;
                     if (!late && batch.Count > 0 && request.Temperature != batch[0].Temperature) break;
                     _waiting.Dequeue();
-                    if (late) request.Completion!.SetException(new DeadlineException());
-                    else batch.Add(request);
+                    (late ? refused : batch).Add(request);
                 }
 
                 _metrics.SetWaiting(_waiting.Count);
             }
 
+            foreach (var request in refused) request.Completion!.SetException(new DeadlineException());
             if (batch.Count < 2 || !TryMerged(batch))
             {
                 foreach (var request in batch) RunQueued(request);
@@ -158,6 +168,7 @@ public sealed class InferenceQueue
         long started = Stopwatch.GetTimestamp();
         _policy.Act(request.Observation, request.Actions, request.Temperature, request.Temperature > 0 ? request.Uniforms : default);
         request.PolicyTime = Stopwatch.GetElapsedTime(started);
+        _slow = request.PolicyTime > s_long;
         _metrics.Inference(request.PolicyTime);
         CheckFinite(request.Actions);
     }
@@ -179,6 +190,7 @@ public sealed class InferenceQueue
         }
 
         var elapsed = Stopwatch.GetElapsedTime(started);
+        _slow = elapsed > s_long;
         _metrics.Inference(elapsed);
         for (int i = 0; i < batch.Count; i++)
         {

@@ -17,10 +17,16 @@ internal sealed class TickLine : IServingLine
     {
         if (NativeLibraryLocator.TryFind("eng_realtime") is null) return [new Figure("control tick", "", "", "its library is not built here (./engine setup)")];
         var settings = TickSettings.FromContract(BuiltInPolicies.DefaultContract, Rate) with { HoldTicks = Hold, RampTicks = 0 };
-        var stops = new List<double>();
-        for (int kill = 0; kill < Kills; kill++) stops.Add(await KillAsync(settings, run));
+        var (seen, stops) = (new List<double>(), new List<double>());
+        for (int kill = 0; kill < Kills; kill++)
+        {
+            var (afterKill, afterSeen) = await KillAsync(settings, run);
+            seen.Add(afterKill);
+            stops.Add(afterSeen);
+        }
+
         double most = (Hold + 1) * 1000 / Rate;
-        return [await JitterAsync(settings, run), Bound.Of($"server killed, control tick of {Rate} Hz stands, hold of {Hold} ticks, ms", stops.Max(), most, "0.0", $"least {Bound.Number(stops.Min(), "0.0")} of {Kills}; 1 tick and the hold are {most} ms")];
+        return [await JitterAsync(settings, run), Bound.Of($"server killed: from the end of its connection until the arm stands, control tick of {Rate} Hz, hold of {Hold} ticks, ms", stops.Max(), most, "0.0", $"greatest of {Kills}, least {Bound.Number(stops.Min(), "0.0")}; from SIGKILL to that end the kernel takes {Bound.Number(seen.Min(), "0")} … {Bound.Number(seen.Max(), "0")} ms more")];
     }
 
     private static async Task<Figure> JitterAsync(TickSettings settings, ServingRun run)
@@ -47,8 +53,8 @@ internal sealed class TickLine : IServingLine
         }
     }
 
-    /// <summary>Milliseconds from the server's SIGKILL to the first tick on which the arm stands.</summary>
-    private static async Task<double> KillAsync(TickSettings settings, ServingRun run)
+    /// <summary>Milliseconds from the server's SIGKILL until the robot's program sees its connection end, and from there to the first tick on which the arm stands.</summary>
+    private static async Task<(double Seen, double Stopped)> KillAsync(TickSettings settings, ServingRun run)
     {
         string path = NewRing();
         using var server = await ServerProcess.StartAsync();
@@ -73,8 +79,8 @@ internal sealed class TickLine : IServingLine
                 reader.Wait(reader.ReadStatus().Ticks, TimeSpan.FromSeconds(1));
             }
 
-            await robot;
-            return (now.TimeNanoseconds - killed) / 1e6;
+            long seen = await robot;
+            return ((seen - killed) / 1e6, (now.TimeNanoseconds - seen) / 1e6);
         }
         finally
         {
@@ -82,8 +88,8 @@ internal sealed class TickLine : IServingLine
         }
     }
 
-    /// <summary>A robot's program: newest chunk to the ring every tick; when the server is gone it lets go of the ring, which the tick notices.</summary>
-    private static void Drive(string unixPath, string ringPath)
+    /// <summary>A robot's program: newest chunk to the ring every tick; when the server is gone it lets go of the ring, which the tick notices. Gives that time.</summary>
+    private static long Drive(string unixPath, string ringPath)
     {
         using var ring = ActionRing.OpenWriter(ringPath);
         using var client = PipeClient.ConnectUnix(unixPath);
@@ -103,7 +109,7 @@ internal sealed class TickLine : IServingLine
         }
         catch (IOException)
         {
-            // The server is dead.
+            return (long)MonotonicClock.Nanoseconds;
         }
     }
 

@@ -89,6 +89,9 @@ internal sealed unsafe class RingServer : IDisposable
 
     private void Answer(uint slot, long received)
     {
+        // What a client writes for a request, but for the images: fetched from its core all at once instead of one after another.
+        CacheLines.Fetch(_memory.Address + RingLayout.Arena, PipeLayout.RecordHead + 4 * _layout.StateWidth);
+        CacheLines.Fetch(_memory.Address + RingLayout.Arena + _layout.InstructionOffset, 1);
         Span<byte> head = stackalloc byte[PipeHeader.Size];
         _bytes.GetSpan().Slice(RingLayout.RequestHeaders + (int)slot * PipeHeader.Size, PipeHeader.Size).CopyTo(head);
         var fault = PipeFraming.Check(head, welcomed: true, _layout, out var header);
