@@ -135,9 +135,17 @@ public sealed class PipeLayout
             cameras[i] = (name, Positive(entry, 0, 1 << 16), Positive(entry, 4, 1 << 16));
         }
 
-        var layout = Create(
-            cameras, Positive(welcome, 8, 1 << 20, 0), Positive(welcome, 12, 1 << 24, 0), Positive(welcome, 16, 1 << 16), Positive(welcome, 20, 1 << 14),
-            Positive(welcome, 24, 1 << 16), BinaryPrimitives.ReadDoubleLittleEndian(welcome[48..]));
+        PipeLayout layout;
+        try
+        {
+            layout = Create(
+                cameras, Positive(welcome, 8, 1 << 20, 0), Positive(welcome, 12, 1 << 24, 0), Positive(welcome, 16, 1 << 16), Positive(welcome, 20, 1 << 14),
+                Positive(welcome, 24, 1 << 16), BinaryPrimitives.ReadDoubleLittleEndian(welcome[48..]));
+        }
+        catch (ArgumentException error)
+        {
+            throw new InvalidDataException($"the welcome makes no layout: {error.Message}", error);
+        }
 
         // Layouts of version 1 follow from the numbers; a server that lays out otherwise speaks something else.
         contract = Encoding.UTF8.GetString(welcome[(WelcomeHead + count * CameraEntry)..]);

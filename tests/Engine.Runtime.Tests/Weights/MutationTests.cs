@@ -24,7 +24,7 @@ public sealed class MutationTests
         int refused = 0;
         for (uint i = 0; i < cases; i++)
         {
-            byte[] bad = Damage(good, new PhiloxRandom(new PhiloxKey(20, 901, i)));
+            byte[] bad = Damage.Of(good, new PhiloxRandom(new PhiloxKey(20, 901, i)));
             File.WriteAllBytes(path, bad);
             long before = GC.GetAllocatedBytesForCurrentThread();
             try
@@ -41,39 +41,5 @@ public sealed class MutationTests
         }
 
         Assert.InRange(refused, cases / 10, cases);
-    }
-
-    private static byte[] Damage(byte[] good, PhiloxRandom random)
-    {
-        List<byte> bytes = [.. good];
-        int changes = 1 + random.NextInt(3);
-        for (int change = 0; change < changes && bytes.Count > 0; change++)
-        {
-            int at = random.NextInt(bytes.Count);
-            int length = Math.Min(1 + random.NextInt(16), bytes.Count - at);
-            switch (random.NextInt(6))
-            {
-                case 0:
-                    bytes[at] ^= (byte)(1 << random.NextInt(8));
-                    break;
-                case 1:
-                    bytes[at] = (byte)random.NextInt(256);
-                    break;
-                case 2:
-                    bytes.RemoveRange(at, bytes.Count - at);
-                    break;
-                case 3:
-                    bytes.InsertRange(at, Enumerable.Range(0, length).Select(_ => (byte)random.NextInt(256)));
-                    break;
-                case 4:
-                    bytes.RemoveRange(at, length);
-                    break;
-                default:
-                    for (int i = 0; i < length; i++) bytes[at + i] = random.NextInt(2) == 0 ? (byte)255 : (byte)127;
-                    break;
-            }
-        }
-
-        return [.. bytes];
     }
 }
