@@ -12,7 +12,7 @@ internal sealed class HttpEndpoints(
     PolicyContract contract, ServeOptions options, InferenceQueue queue, ServingMetrics metrics, AccessToken token, LiveSessions live, WebSocketPaths sessions)
 {
     /// <summary>For requests that stand alone: there is no session to watch or to record.</summary>
-    private readonly ServeOptions _standalone = options with { Recorder = null, Live = null };
+    private readonly ServeOptions _standalone = options with { Recorder = null, Live = null, HideMissingState = true };
 
     /// <summary>Whether the client of a WebSocket may come in; takes its place where it may.</summary>
     internal bool Admits(UpgradeRequest request) =>

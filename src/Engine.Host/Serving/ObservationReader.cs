@@ -9,7 +9,7 @@ namespace Engine.Host.Serving;
 /// </summary>
 public sealed class ObservationReader
 {
-    private static readonly string[] s_firstCamera = ["observation/image", "observation/exterior_image_1_left", "image", "full_image", "video.image", "video.ego_view", "video.webcam"];
+    private static readonly string[] s_firstCamera = ["observation/image", "observation/exterior_image_1_left", "image", "full_image", "observation.images.top", "video.image", "video.ego_view", "video.webcam"];
     private static readonly string[] s_wristCamera = ["observation/wrist_image", "observation/wrist_image_left", "wrist_image", "video.wrist_image"];
     private static readonly string[] s_state = ["observation/state", "observation.state", "state", "proprio"];
     private static readonly string[] s_prompt = ["prompt", "task", "instruction"];
@@ -87,7 +87,8 @@ public sealed class ObservationReader
             if (!_seen[i]) throw new ObservationException($"the image of camera '{_contract.Cameras[i].Name}' is missing; this policy takes {_cameraKeys}");
         }
 
-        if (!state) StateOfParts(observation);
+        if (!state && !(_options.HideMissingState && !observation.ContainsKey("observation/joint_position"))) StateOfParts(observation);
+        else if (!state) HideState();
         if (!prompt) throw new ObservationException("the instruction is missing: send it as 'prompt', a string");
     }
 
@@ -160,6 +161,13 @@ public sealed class ObservationReader
         }
 
         throw new ObservationException($"the state is missing: send it as 'observation/state', {width} numbers: {string.Join(", ", _contract.StateNames)}");
+    }
+
+    /// <summary>The middle of the range, which normalisation makes 0: what training shows a policy in the place of a state that it hides.</summary>
+    private void HideState()
+    {
+        var range = _contract.StateStatistics;
+        for (int i = 0; i < Batch.States.Length; i++) Batch.States[i] = range.Mask[i] ? range.Q01[i] + (range.Q99[i] - range.Q01[i]) / 2 : 0;
     }
 
     private void Prompt(string key, object? value, ref bool seen)

@@ -53,6 +53,9 @@ public sealed record ServeOptions
     /// <summary>Ignore images under keys that the contract does not know, instead of refusing them.</summary>
     public bool IgnoreExtraCameras { get; init; }
 
+    /// <summary>A request without a state is one whose state is hidden, as in training; for OpenVLA's clients, which know none.</summary>
+    internal bool HideMissingState { get; init; }
+
     /// <summary>Answer failures of <c>POST /act</c> as OpenVLA's own server does: status 200 and the JSON string <c>"error"</c>.</summary>
     public bool OpenVlaCompatibility { get; init; }
 
