@@ -1,8 +1,10 @@
 using System.Globalization;
+using Engine.Kernels.Devices.Cuda;
 using Engine.Kernels.Ops.Gemm;
 using Engine.Kernels.Ops.Philox;
 using Engine.Runtime.Weights;
 using Engine.Runtime.WorldModel;
+using Engine.Runtime.WorldModel.Cuda;
 
 namespace Engine.Host.Benchmarks;
 
@@ -13,6 +15,7 @@ namespace Engine.Host.Benchmarks;
 internal sealed class DreamComparison : IDisposable
 {
     private readonly WorldModelWeights? _weights, _rounded;
+    private readonly CudaWorldModel? _onDevice;
     private readonly string _folder = Directory.CreateTempSubdirectory("engine-bench-").FullName;
     private readonly float[] _context, _actions, _noise;
 
@@ -21,7 +24,8 @@ internal sealed class DreamComparison : IDisposable
     /// <param name="ways">Our ways of dreaming.</param>
     /// <param name="batch">Dreams that advance together, B.</param>
     /// <param name="slid">Frames after the window has slid.</param>
-    public DreamComparison(WorldModelConfig config, IReadOnlyList<DreamWay> ways, int batch = 1, int slid = 3)
+    /// <param name="device">The GPU of the ways that dream on one.</param>
+    public DreamComparison(WorldModelConfig config, IReadOnlyList<DreamWay> ways, int batch = 1, int slid = 3, CudaContext? device = null)
     {
         Config = config;
         Batch = batch;
@@ -29,10 +33,11 @@ internal sealed class DreamComparison : IDisposable
         var arrays = WorldModelBenchmark.RandomArrays(config);
         if (ways.Any(way => way.Precision == GemmPrecision.Float32)) _weights = WorldModelWeights.Load(arrays, config);
         if (ways.Any(way => way.Precision == GemmPrecision.BFloat16)) _rounded = WorldModelWeights.Load(arrays, config, GemmPrecision.BFloat16);
+        if (device is not null) _onDevice = new CudaWorldModel(device, _weights!);
         _context = Normal(batch * config.FrameNumbers, 1);
         _actions = Normal(Frames * batch * config.ActionDim, 2);
         _noise = Normal(Frames * batch * config.FrameNumbers, 3);
-        Sides = [.. ways.Select(way => new DreamSide(way, way.Precision == GemmPrecision.BFloat16 ? _rounded! : _weights!, batch, Frames))];
+        Sides = [.. ways.Select(way => new DreamSide(way, way.Precision == GemmPrecision.BFloat16 ? _rounded! : _weights!, _onDevice, batch, Frames))];
     }
 
     /// <summary>The model's shape.</summary>
@@ -43,6 +48,9 @@ internal sealed class DreamComparison : IDisposable
 
     /// <summary>Frames of an episode, the context's one included.</summary>
     public int Frames { get; }
+
+    /// <summary>The GPU's name; null without one.</summary>
+    public string? Device => _onDevice?.Context.Device.Name;
 
     /// <summary>Our ways.</summary>
     public IReadOnlyList<DreamSide> Sides { get; }
@@ -99,6 +107,7 @@ internal sealed class DreamComparison : IDisposable
     public void Dispose()
     {
         foreach (var side in Sides) side.Dispose();
+        _onDevice?.Dispose();
         _weights?.Dispose();
         _rounded?.Dispose();
         Directory.Delete(_folder, recursive: true);
@@ -107,7 +116,7 @@ internal sealed class DreamComparison : IDisposable
     private void Compare(DreamSide side, float[] frames)
     {
         side.Compare(frames, Config.MaxFrames);
-        if (side.Way.Precision != GemmPrecision.Float32) return;
+        if (side.Way.Precision != GemmPrecision.Float32 || side.Way.OnDevice) return;
         double difference = side.Way.Mode == DreamMode.Exact ? side.Difference : side.DifferenceInWindow;
         if (!(difference <= 2e-4))
             throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture, $"The frames of '{side.Way}' differ from the original's by {difference:0.0e0}, more than 2e-4: there is nothing to compare."));

@@ -1,22 +1,23 @@
 using System.Diagnostics;
 using System.Globalization;
 using Engine.Runtime.WorldModel;
+using Engine.Runtime.WorldModel.Cuda;
 
 namespace Engine.Host.Benchmarks;
 
 /// <summary>Dreams of one <see cref="DreamWay"/> in a <see cref="DreamComparison"/>, with their times and their frames.</summary>
 internal sealed class DreamSide : IDisposable
 {
-    private readonly DreamState _dream;
+    private readonly IDream _dream;
     private readonly int[] _listed;
     private readonly double[] _current;
     private readonly float[] _latents;
 
-    /// <summary>Dreams of <paramref name="batch"/> environments, <paramref name="frames"/> frames with the context.</summary>
-    public DreamSide(DreamWay way, WorldModelWeights weights, int batch, int frames)
+    /// <summary>Dreams of <paramref name="batch"/> environments, <paramref name="frames"/> frames with the context; on the GPU with <paramref name="model"/>.</summary>
+    public DreamSide(DreamWay way, WorldModelWeights weights, CudaWorldModel? model, int batch, int frames)
     {
         Way = way;
-        _dream = new DreamState(weights, batch, way.Mode);
+        _dream = way.OnDevice ? new CudaDreamState(model!, batch, way.Mode) : new DreamState(weights, batch, way.Mode);
         _listed = [.. Enumerable.Range(0, batch)];
         _current = new double[frames];
         _latents = new float[batch * weights.Config.FrameNumbers];

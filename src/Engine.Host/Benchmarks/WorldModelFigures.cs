@@ -26,7 +26,8 @@ internal sealed record WorldModelFigures
         FramesPerSecond = 1e3 / MsPerFrame;
         Gflop = WorldModelFlops.Frame(config, side.Way.Mode, config.SamplingSteps, config.MaxFrames) / 1e9;
         GflopPerSecond = Gflop / MsPerFrame * 1e3;
-        ShareOfFloat32Peak = GflopPerSecond / (ArithmeticPeak.Measure(KernelVariants.List().Single(table => table.Operation == "gemm").Active) * Threads);
+        Device = side.Way.OnDevice ? comparison.Device! : "cpu";
+        if (!side.Way.OnDevice) ShareOfFloat32Peak = GflopPerSecond / (ArithmeticPeak.Measure(KernelVariants.List().Single(table => table.Operation == "gemm").Active) * Threads);
         ManagedBytesPerFrame = side.Allocated / (double)((comparison.Frames - 1) * Batch);
         if (upstream is null) return;
         Upstream = upstream.Description;
@@ -50,6 +51,9 @@ internal sealed record WorldModelFigures
     public DreamMode Mode { get; }
 
     public Engine.Kernels.Ops.Gemm.GemmPrecision Precision { get; }
+
+    /// <summary><c>cpu</c>, or the GPU's name.</summary>
+    public string Device { get; }
 
     public int Batch { get; }
 
@@ -82,7 +86,8 @@ internal sealed record WorldModelFigures
 
     public double GflopPerSecond { get; }
 
-    public double ShareOfFloat32Peak { get; }
+    /// <summary>Of the processor; null on a GPU.</summary>
+    public double? ShareOfFloat32Peak { get; }
 
     public double ManagedBytesPerFrame { get; }
 
@@ -92,9 +97,10 @@ internal sealed record WorldModelFigures
     /// <inheritdoc/>
     public override string ToString()
     {
+        string where = ShareOfFloat32Peak is null ? $"{Mode}, {Device}" : $"{Mode}, {Precision}", share = ShareOfFloat32Peak is { } peak ? string.Create(CultureInfo.InvariantCulture, $" ({peak:P0} of the float32 peak)") : "";
         string own = string.Create(
             CultureInfo.InvariantCulture,
-            $"{Mode}, {Precision}, batch {Batch}, {Threads} threads: {MsPerFrame:0.00} ms a frame, {FramesPerSecond:0.0} frames/s, {Gflop:0.00} GFLOP, {GflopPerSecond:0} GFLOP/s ({ShareOfFloat32Peak:P0} of the float32 peak), {ManagedBytesPerFrame:0} managed bytes a frame");
+            $"{where}, batch {Batch}, {Threads} threads: {MsPerFrame:0.00} ms a frame, {FramesPerSecond:0.0} frames/s, {Gflop:0.00} GFLOP, {GflopPerSecond:0} GFLOP/s{share}, {ManagedBytesPerFrame:0} managed bytes a frame");
         return Upstream is null
             ? own
             : own + string.Create(CultureInfo.InvariantCulture, $"\n{Upstream}: {UpstreamMsPerFrame:0.0} ms a frame; {Ratio:0.00} ({RatioLow:0.00} … {RatioHigh:0.00}) times as long, {Pairs} pairs; greatest difference {MaxAbsDifference:0.0e0}, in the window {MaxAbsDifferenceInWindow:0.0e0}");

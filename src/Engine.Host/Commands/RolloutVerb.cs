@@ -17,6 +17,8 @@ public sealed class RolloutVerb : ConfiguredVerb<RolloutSettings>
     private readonly Option<bool> _greedy = new("--greedy") { Description = "Take the most probable actions; so it is unless configured." };
     private readonly Option<float?> _temperature = new("--temperature") { Description = "Draw actions at this temperature.", HelpName = "number" };
 
+    private readonly Option<string?> _device = new("--device") { Description = "Where the world model runs: cpu, cuda, or cuda:1 … for another GPU than the first; cpu unless configured.", HelpName = "name" };
+
     public override string Name => "rollout";
 
     public override string Summary => "Imagine episodes of a policy in the dream of a run, as a data directory and a film.";
@@ -35,7 +37,7 @@ public sealed class RolloutVerb : ConfiguredVerb<RolloutSettings>
     public override void Configure(Command command)
     {
         base.Configure(command);
-        foreach (Option option in new Option[] { _run, _policy, _episodes, _environments, _steps, _data, _greedy, _temperature }) command.Add(option);
+        foreach (Option option in new Option[] { _run, _policy, _episodes, _environments, _steps, _data, _greedy, _temperature, _device }) command.Add(option);
     }
 
     /// <inheritdoc />
@@ -47,6 +49,7 @@ public sealed class RolloutVerb : ConfiguredVerb<RolloutSettings>
         configuration.Environments = arguments.GetValue(_environments) ?? configuration.Environments;
         configuration.Steps = arguments.GetValue(_steps) ?? configuration.Steps;
         configuration.Data = arguments.GetValue(_data) ?? configuration.Data;
+        configuration.Device = arguments.GetValue(_device) ?? configuration.Device;
         bool greedy = arguments.GetValue(_greedy);
         if (greedy && arguments.GetValue(_temperature) is not null) throw new UsageException("--greedy and --temperature exclude each other; give one");
         configuration.Temperature = greedy ? 0 : arguments.GetValue(_temperature) ?? configuration.Temperature;
@@ -59,11 +62,14 @@ public sealed class RolloutVerb : ConfiguredVerb<RolloutSettings>
     /// <inheritdoc />
     protected override Task<int> RunAsync(VerbRun<RolloutSettings> run, CancellationToken cancellation)
     {
+        // Before anything is loaded: a GPU that is not there should be known at once.
+        var device = DeviceOption.Open(run.Configuration.Device);
         TorchRuntime.Initialise(Environment.ProcessorCount);
         return Task.Run(
             () =>
             {
-                var result = new ImaginedRollout(run.Configuration, run.Seed, run.Out, run.Context.Progress, cancellation).Run();
+                using var opened = device;
+                var result = new ImaginedRollout(run.Configuration, run.Seed, run.Out, run.Context.Progress, cancellation, opened).Run();
                 var output = run.Context.Out;
                 string speed = result.FramesPerSecond is { } rate ? string.Create(CultureInfo.InvariantCulture, $", {rate:0} frames/s") : "";
                 output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{result.Episodes} imagined episodes, {result.Frames} frames{speed}"));

@@ -19,6 +19,7 @@ public sealed class WorldModelGenerateVerb : Verb
     private readonly Option<string?> _out = File("--out", "npz to write: <case>.out [B,frames,H,W,C].", "out.npz");
     private readonly Option<DreamMode> _mode = new("--mode") { Description = "Latents: what happens when the window slides. Films stream.", DefaultValueFactory = _ => DreamMode.Exact };
     private readonly Option<GemmPrecision> _precision = new("--precision") { Description = "Latents: what the blocks' projections are rounded to; bfloat16 needs AVX-512 BF16.", DefaultValueFactory = _ => GemmPrecision.Float32 };
+    private readonly Option<string> _device = DeviceOption.Create("Latents: where to dream");
     private readonly Option<ulong> _seed = new("--seed") { Description = "Seed of the noise, where none is given.", HelpName = "number" };
     private readonly Option<string?> _data = File("--data", "Films to dream over again: a folder of clips (mp4 with npz), or RLDS.", "folder");
     private readonly Option<string?> _gif = File("--gif", "Film to write: truth beside dream.", "file.gif");
@@ -33,12 +34,13 @@ public sealed class WorldModelGenerateVerb : Verb
     public override IReadOnlyList<string> Examples =>
     [
         "worldmodel generate --model model.json --weights model.safetensors --settings cases.json --case slide --input in.npz --out out.npz",
+        "worldmodel generate --model model.json --weights model.safetensors --settings cases.json --case slide --input in.npz --out out.npz --device cuda",
         "worldmodel generate --run runs/films --data ~/bridge_clips --gif dream.gif",
     ];
 
     public override void Configure(Command command)
     {
-        foreach (Option option in new Option[] { _model, _weights, _settings, _case, _input, _out, _mode, _precision, _seed, _data, _run, _gif, _films, _frames }) command.Add(option);
+        foreach (Option option in new Option[] { _model, _weights, _settings, _case, _input, _out, _mode, _precision, _device, _seed, _data, _run, _gif, _films, _frames }) command.Add(option);
     }
 
     public override async Task<int> RunAsync(ParseResult arguments, VerbContext context, CancellationToken cancellation)
@@ -49,6 +51,9 @@ public sealed class WorldModelGenerateVerb : Verb
             return 0;
         }
 
+        if (arguments.GetValue(_device) != DeviceOption.Processor && arguments.GetValue(_precision) != GemmPrecision.Float32)
+            throw new UsageException("--precision is of the processor; on a GPU matrices are always bfloat16");
+        using var device = DeviceOption.Open(arguments.GetValue(_device)!);
         var job = new GenerateJob
         {
             ModelPath = Needed(_model),
@@ -60,6 +65,7 @@ public sealed class WorldModelGenerateVerb : Verb
             Mode = arguments.GetValue(_mode),
             Precision = arguments.GetValue(_precision),
             Seed = arguments.GetValue(_seed),
+            Device = device,
         };
         int[] shape = await Task.Run(job.Run, cancellation).WaitAsync(cancellation);
         context.Out.WriteLine($"{job.Case}.out [{string.Join(", ", shape)}] in {Path.GetFullPath(job.OutputPath)}");

@@ -5,10 +5,12 @@ using Engine.Host.Commands;
 using Engine.Host.Configuration;
 using Engine.Host.Pipeline;
 using Engine.Host.Reports;
+using Engine.Kernels.Devices.Cuda;
 using Engine.Runtime.Contract;
 using Engine.Runtime.Datasets;
 using Engine.Runtime.Policies;
 using Engine.Runtime.Weights;
+using Engine.Runtime.WorldModel.Cuda;
 using Engine.Simulation.Evaluation;
 using Engine.Simulation.Tabletop;
 using Engine.Training.Rollouts;
@@ -19,7 +21,8 @@ namespace Engine.Host.Evaluation;
 /// Imagined episodes of a policy in the dream of a run, written as a data directory. Episodes are dreamt in blocks that depend on the
 /// settings alone; a stopped call goes on where it stopped, and a later call with more episodes adds to them.
 /// </summary>
-public sealed class ImaginedRollout(RolloutSettings settings, ulong seed, string folder, IProgressReporter progress, CancellationToken cancellation)
+public sealed class ImaginedRollout(
+    RolloutSettings settings, ulong seed, string folder, IProgressReporter progress, CancellationToken cancellation, CudaContext? device = null)
 {
     /// <summary>A start that is used again has this much added to its seed, each time.</summary>
     public const ulong SeedsOfAPass = 1_000_000_000_000;
@@ -58,6 +61,7 @@ public sealed class ImaginedRollout(RolloutSettings settings, ulong seed, string
     {
         int count = Math.Min(settings.Environments, specs.Length), size = RoundsOfABlock * settings.Environments;
         long imagined = 0;
+        using CudaWorldModel? model = device is null ? null : new CudaWorldModel(device, dream.Models.WorldModel);
         using var task = progress.Begin("dream", specs.Length, "episodes");
         int standing = Math.Min(store.Count, specs.Length);
         task.Advance(standing);
@@ -66,7 +70,7 @@ public sealed class ImaginedRollout(RolloutSettings settings, ulong seed, string
             if (store.Count >= specs.Length) break;
             // Every block has its own noise: it can be dreamt again without the ones before it.
             ulong noise = seed ^ 0x726F6C6Cul ^ ((ulong)block << 40);
-            using var world = new ImaginedEnvironment(new DreamEnvironment(dream.Models, dream.Starts, count, steps, noise), info, starts);
+            using var world = new ImaginedEnvironment(new DreamEnvironment(dream.Models, dream.Starts, count, steps, noise, model), info, starts);
             int index = block * size, successes = 0;
             clock.Start();
             foreach (var result in EpisodeRunner.Run(world, specs.AsSpan(index, Math.Min(size, specs.Length - index)).ToArray(), new PolicyActor(policy, settings.Temperature, "dream"), [info.Cameras[0].Name], cancellation))
@@ -178,6 +182,7 @@ public sealed class ImaginedRollout(RolloutSettings settings, ulong seed, string
             ["steps"] = steps.ToString(CultureInfo.InvariantCulture),
             ["environments"] = settings.Environments.ToString(CultureInfo.InvariantCulture),
             ["seed"] = seed.ToString(CultureInfo.InvariantCulture),
+            ["device"] = device?.Device.Name ?? DeviceOption.Processor,
         };
     }
 
@@ -187,6 +192,7 @@ public sealed class ImaginedRollout(RolloutSettings settings, ulong seed, string
         if (File.Exists(Path.Combine(folder, "dataset.json")))
         {
             var before = File.Exists(file) ? RunFolder.Load<Dictionary<string, string>>(file) : [];
+            before.TryAdd("device", DeviceOption.Processor);
             string[] other = [.. origin.Keys.Where(key => before.GetValueOrDefault(key) != origin[key])];
             if (other.Length > 0)
                 throw new InvalidDataException($"{folder} holds episodes that were made otherwise ({string.Join(", ", other)} changed). Delete it or name another folder with --out.");

@@ -30,6 +30,9 @@ public sealed class RolloutSettings
     [Range(1, 10_000)]
     public int? Steps { get; set; }
 
+    /// <summary>Where the world model runs: cpu, cuda, or cuda:1 … for another GPU than the first.</summary>
+    public string Device { get; set; } = "cpu";
+
     /// <summary>Dreams in the film.</summary>
     [Range(1, 64)]
     public int Shown { get; set; } = 9;

@@ -1,6 +1,8 @@
+using Engine.Kernels.Devices.Cuda;
 using Engine.Kernels.Ops.Gemm;
 using Engine.Kernels.Ops.Philox;
 using Engine.Runtime.Weights;
+using Engine.Runtime.WorldModel.Cuda;
 
 namespace Engine.Runtime.WorldModel;
 
@@ -36,6 +38,9 @@ public sealed record GenerateJob
     /// <summary>Seed of the noise, where none is given.</summary>
     public ulong Seed { get; init; }
 
+    /// <summary>The GPU to dream on; the processor when null.</summary>
+    public CudaContext? Device { get; init; }
+
     /// <summary>Reads, generates, writes; returns the shape of the output [B, frames, H, W, C].</summary>
     /// <exception cref="InvalidDataException">A file does not fit; the message says which and how.</exception>
     public int[] Run()
@@ -45,6 +50,8 @@ public sealed record GenerateJob
         if (settings.Horizon < 1) throw new InvalidDataException($"{SettingsPath}: horizon must be at least 1, it is {settings.Horizon}");
         if (settings.Horizon > 1 && Mode == DreamMode.Streaming)
             throw new InvalidDataException($"{SettingsPath}: the streaming mode has no pyramid; take horizon 1 or the exact mode");
+        if (settings.Horizon > 1 && Device is not null)
+            throw new InvalidDataException($"{SettingsPath}: a horizon above 1 is made on the processor only; take horizon 1 or no --device");
         using WorldModelWeights weights = WorldModelWeights.Load(WeightFile.Read(WeightsPath), config, Precision);
         Dictionary<string, NamedArray> input = Npz.Read(InputPath);
         NamedArray contextArray = Require(input, "context");
@@ -76,7 +83,8 @@ public sealed record GenerateJob
     private void Dream(WorldModelWeights weights, float[] context, float[] actions, float[] noise, int batch, int known, int frames, float[] output)
     {
         int frame = weights.Config.FrameNumbers, width = weights.Config.ActionDim, made = frames - known;
-        using var dream = new DreamState(weights, batch, Mode, seed: Seed);
+        using CudaWorldModel? model = Device is null ? null : new CudaWorldModel(Device, weights);
+        using IDream dream = model is null ? new DreamState(weights, batch, Mode, seed: Seed) : new CudaDreamState(model, batch, Mode, seed: Seed);
         var environments = new int[batch];
         var stepActions = new float[batch * width];
         float[] stepNoise = new float[batch * frame], latents = new float[batch * frame];

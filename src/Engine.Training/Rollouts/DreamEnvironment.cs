@@ -1,5 +1,6 @@
 using Engine.Runtime.Contract;
 using Engine.Runtime.WorldModel;
+using Engine.Runtime.WorldModel.Cuda;
 using Engine.Training.Algorithms;
 using Engine.Training.Datasets;
 using Engine.Training.Models;
@@ -18,7 +19,7 @@ public sealed class DreamEnvironment : IDisposable
 
     private readonly DreamModels _models;
     private readonly DreamStarts _starts;
-    private readonly DreamState _state;
+    private readonly IDream _state;
     private readonly ulong _seed;
     private readonly int _stepLimit, _latentStride;
     private readonly float[] _latents, _commands;
@@ -31,13 +32,16 @@ public sealed class DreamEnvironment : IDisposable
     /// <param name="count">Number of environments N.</param>
     /// <param name="stepLimit">Steps after which an episode is cut.</param>
     /// <param name="seed">Seed of starts and noise.</param>
-    public DreamEnvironment(DreamModels models, DreamStarts starts, int count, int stepLimit, ulong seed)
+    /// <param name="device">The world model on a GPU, where that gives the latents; the processor does otherwise.</param>
+    public DreamEnvironment(DreamModels models, DreamStarts starts, int count, int stepLimit, ulong seed, CudaWorldModel? device = null)
     {
         (_models, _starts, _seed, _stepLimit) = (models, starts, seed, stepLimit);
         Count = count;
         _latentStride = models.Autoencoder.LatentNumbers;
         _featureWidth = models.Classifier.FeatureWidth;
-        _state = new DreamState(models.WorldModel, count, DreamMode.Streaming, models.SamplingSteps, seed);
+        _state = device is null
+            ? new DreamState(models.WorldModel, count, DreamMode.Streaming, models.SamplingSteps, seed)
+            : new CudaDreamState(device, count, DreamMode.Streaming, models.SamplingSteps, seed);
         _latents = new float[count * _latentStride];
         _commands = new float[count * 7];
         _time = new int[count];

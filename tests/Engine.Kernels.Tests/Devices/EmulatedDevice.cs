@@ -2,20 +2,27 @@ using Engine.Kernels.Devices.Cuda;
 
 namespace Engine.Kernels.Tests.Devices;
 
-/// <summary>A device on the CPU for tests of kernels, with a stream.</summary>
+/// <summary>
+/// A device for tests of kernels, with a stream: emulated on the CPU, or the GPU that <c>ENGINE_TEST_DEVICE</c> names (<c>cuda</c>), where the order of threads is
+/// the hardware's.
+/// </summary>
 internal sealed class EmulatedDevice : IDisposable
 {
-    private EmulatedDevice(EmulationCompiler compiler, long memory)
+    private readonly EmulationCompiler? _emulation;
+
+    private EmulatedDevice(EmulatedCudaDriver emulated, EmulationCompiler? emulation, ICudaDriver driver, ICudaCompiler compiler)
     {
-        Compiler = compiler;
-        Emulation = new EmulatedCudaDriver(memory);
-        Driver = new RecordingCudaDriver(Emulation);
+        _emulation = emulation;
+        Emulation = emulated;
+        Driver = new RecordingCudaDriver(driver);
         Context = new CudaContext(Driver, compiler);
         Stream = Context.CreateStream();
     }
 
-    public EmulationCompiler Compiler { get; }
+    /// <summary>The emulation's compiler.</summary>
+    public EmulationCompiler Compiler => _emulation ?? throw new InvalidOperationException("This device is a GPU.");
 
+    /// <summary>The emulated driver; idle where the device is a GPU.</summary>
     public EmulatedCudaDriver Emulation { get; }
 
     public RecordingCudaDriver Driver { get; }
@@ -27,9 +34,19 @@ internal sealed class EmulatedDevice : IDisposable
     /// <summary>Opens one, or skips the test with the reason.</summary>
     public static EmulatedDevice Open(long memory = 1L << 30)
     {
+        if (Environment.GetEnvironmentVariable("ENGINE_TEST_DEVICE") is not "cuda") return OpenEmulated(memory);
+        ICudaDriver driver = LibCudaDriver.TryLoad(out string reason) ?? throw new InvalidOperationException($"ENGINE_TEST_DEVICE is cuda, but {reason}");
+        ICudaCompiler nvrtc = NvrtcCompiler.TryFind(driver.Name) ?? throw new InvalidOperationException("ENGINE_TEST_DEVICE is cuda, but there is no NVRTC");
+        return new EmulatedDevice(new EmulatedCudaDriver(memory), null, driver, nvrtc);
+    }
+
+    /// <summary>Opens one on the CPU, for tests of the emulation itself.</summary>
+    public static EmulatedDevice OpenEmulated(long memory = 1L << 30)
+    {
         var compiler = EmulationCompiler.TryFind();
         Assert.SkipWhen(compiler is null, "no g++: CUDA kernels are not run on the CPU");
-        return new EmulatedDevice(compiler!, memory);
+        var driver = new EmulatedCudaDriver(memory);
+        return new EmulatedDevice(driver, compiler, driver, compiler!);
     }
 
     /// <summary>What a buffer holds.</summary>

@@ -8,7 +8,7 @@ public sealed class EmulatedDriverTests
     [Fact]
     public void Memory_comes_back_as_it_was_sent_and_begins_as_NaN()
     {
-        using var device = EmulatedDevice.Open();
+        using var device = EmulatedDevice.OpenEmulated();
         using DeviceBuffer<float> buffer = device.Stream.Allocate<float>(5);
         Assert.All(device.Read(buffer.Span), value => Assert.True(float.IsNaN(value)));
         device.Stream.Upload<float>([1, 2, 3], buffer.Slice(1, 3));
@@ -21,7 +21,7 @@ public sealed class EmulatedDriverTests
     [Fact]
     public void A_buffer_that_does_not_fit_says_what_was_asked_and_held_and_leaves_the_device_usable()
     {
-        using var device = EmulatedDevice.Open(memory: 10 << 20);
+        using var device = EmulatedDevice.OpenEmulated(memory: 10 << 20);
         using DeviceBuffer<float> held = device.Stream.Allocate<float>(1 << 20);
         var error = Assert.Throws<OutOfMemoryException>(() => device.Stream.Allocate<float>(3 << 20));
         Assert.Contains("no room for 12 MiB: 4 MiB are held here, 6 MiB of 10 MiB are free", error.Message);
@@ -34,7 +34,7 @@ public sealed class EmulatedDriverTests
     [Fact]
     public void A_captured_graph_does_its_work_at_each_launch_and_not_before()
     {
-        using var device = EmulatedDevice.Open();
+        using var device = EmulatedDevice.OpenEmulated();
         using DeviceBuffer<int> from = device.Stream.Upload<int>([1, 2]), to = device.Stream.Upload<int>([0, 0]);
         using CudaGraph graph = device.Stream.Capture(() => device.Stream.Copy(from.Span, to.Span));
         Assert.Equal([0, 0], device.Read(to.Span));
@@ -51,7 +51,7 @@ public sealed class EmulatedDriverTests
     [Fact]
     public void A_stream_leaves_the_recording_when_the_work_fails_and_refuses_to_allocate_within_it()
     {
-        using var device = EmulatedDevice.Open();
+        using var device = EmulatedDevice.OpenEmulated();
         var error = Assert.Throws<CudaException>(() => device.Stream.Capture(() => device.Stream.Allocate<float>(1)));
         Assert.Contains("cuMemAllocAsync", error.Message);
         using DeviceBuffer<float> buffer = device.Stream.Upload<float>([7]);
@@ -61,7 +61,7 @@ public sealed class EmulatedDriverTests
     [Fact]
     public void A_copy_outside_a_buffer_is_refused()
     {
-        using var device = EmulatedDevice.Open();
+        using var device = EmulatedDevice.OpenEmulated();
         using DeviceBuffer<float> buffer = device.Stream.Allocate<float>(4);
         Assert.Throws<ArgumentOutOfRangeException>(() => buffer.Slice(2, 3));
         Assert.Throws<ArgumentException>(() => device.Stream.Upload<float>([1, 2, 3, 4, 5], buffer.Span));
@@ -72,7 +72,7 @@ public sealed class EmulatedDriverTests
     [Fact]
     public void A_device_that_is_not_there_is_named()
     {
-        using var device = EmulatedDevice.Open();
+        using var device = EmulatedDevice.OpenEmulated();
         var error = Assert.Throws<CudaException>(() => new CudaContext(device.Driver, EmulationCompiler.TryFind()!, 3));
         Assert.Contains("there is no CUDA device 3; emulated on the CPU has 1", error.Message);
     }
@@ -83,7 +83,7 @@ public sealed class EmulatedDriverTests
     [InlineData(EmulationOrder.Shuffled)]
     public void A_kernel_runs_from_its_source(EmulationOrder order)
     {
-        using var device = EmulatedDevice.Open();
+        using var device = EmulatedDevice.OpenEmulated();
         device.Emulation.Order = order;
         Assert.True(DeviceProbe.Run(device.Context) > 0);
         CudaCall launch = Assert.Single(device.Driver.Calls, call => call.Name == "cuLaunchKernel");
@@ -93,7 +93,7 @@ public sealed class EmulatedDriverTests
     [Fact]
     public void A_launch_that_fails_names_kernel_constants_and_geometry()
     {
-        using var device = EmulatedDevice.Open();
+        using var device = EmulatedDevice.OpenEmulated();
         CudaKernel absent = DeviceProbe.Describe() with { Function = "absent" };
         var error = Assert.Throws<CudaException>(() => device.Stream.Launch(absent, new CudaGrid(2), 0));
         Assert.Contains("absent(ENGINE_THREADS=128) on 2×1×1 blocks of 128 threads", error.Message);
@@ -106,7 +106,7 @@ public sealed class EmulatedDriverTests
     [Fact]
     public void A_source_that_does_not_compile_says_which_and_what_the_compiler_said()
     {
-        using var device = EmulatedDevice.Open();
+        using var device = EmulatedDevice.OpenEmulated();
         CudaKernel broken = DeviceProbe.Describe() with { Defines = [new("ENGINE_THREADS", "nonsense")] };
         var error = Assert.Throws<CudaException>(() => device.Context.Prepare([broken]));
         Assert.Contains("probe(ENGINE_THREADS=nonsense) does not compile", error.Message);
@@ -118,7 +118,7 @@ public sealed class EmulatedDriverTests
     [Fact]
     public void A_kernel_that_writes_behind_a_buffer_is_named_and_the_next_is_not()
     {
-        using var device = EmulatedDevice.Open();
+        using var device = EmulatedDevice.OpenEmulated();
         using DeviceBuffer<float> x = device.Stream.Upload<float>(new float[10]), y = device.Stream.Allocate<float>(8);
         var error = Assert.Throws<CudaException>(() => DeviceProbe.Launch(device.Stream, x.Span, y.Span with { Length = 10 }, 1, 1, 10));
         Assert.Equal(700, error.Status);

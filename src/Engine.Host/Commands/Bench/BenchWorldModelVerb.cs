@@ -23,6 +23,7 @@ public sealed class BenchWorldModelVerb : Verb
     private readonly Option<int> _frames = Number("--frames", "Frames that are timed in each turn, once the window has slid.", 3);
     private readonly Option<DreamMode> _mode = new("--mode") { Description = "What happens when the window slides: exact or streaming.", DefaultValueFactory = _ => DreamMode.Exact };
     private readonly Option<GemmPrecision> _precision = new("--precision") { Description = "What the blocks' projections are rounded to; bfloat16 needs AVX-512 BF16.", DefaultValueFactory = _ => GemmPrecision.Float32 };
+    private readonly Option<string> _device = DeviceOption.Create("Where to dream");
     private readonly Option<int> _pairs = BenchOptions.Pairs(7);
     private readonly Option<string?> _upstream = BenchOptions.Upstream();
     private readonly Option<string> _python = BenchOptions.Python();
@@ -36,12 +37,13 @@ public sealed class BenchWorldModelVerb : Verb
     [
         "bench worldmodel --dim 384 --layers 8 --heads 6 --mode streaming",
         "bench worldmodel --batch 16 --json",
+        "bench worldmodel --dim 1024 --layers 16 --heads 16 --latent 32 --channels 16 --batch 32 --device cuda",
         "bench worldmodel --dim 256 --layers 6 --heads 4 --latent 16 --window 10 --steps 10 --upstream ~/world-model-eval --json",
     ];
 
     public override void Configure(Command command)
     {
-        foreach (Option option in new Option[] { _dim, _layers, _heads, _latent, _channels, _patch, _actions, _window, _steps, _batch, _frames, _mode, _precision, _pairs, _upstream, _python, _json })
+        foreach (Option option in new Option[] { _dim, _layers, _heads, _latent, _channels, _patch, _actions, _window, _steps, _batch, _frames, _mode, _precision, _device, _pairs, _upstream, _python, _json })
             command.Add(option);
     }
 
@@ -72,11 +74,15 @@ public sealed class BenchWorldModelVerb : Verb
 
         int pairs = Positive(_pairs), frames = Positive(_frames), batch = Positive(_batch);
         context.Progress.Note("timing worldmodel");
-        var way = new DreamWay(arguments.GetValue(_mode), arguments.GetValue(_precision));
+        string name = arguments.GetValue(_device)!;
+        if (name != DeviceOption.Processor && arguments.GetValue(_precision) != GemmPrecision.Float32)
+            throw new UsageException("--precision is of the processor; on a GPU matrices are always bfloat16");
+        using var device = DeviceOption.Open(name);
+        var way = new DreamWay(arguments.GetValue(_mode), arguments.GetValue(_precision), device is not null);
         var figures = await Task.Run(
             () =>
             {
-                using var comparison = new DreamComparison(config, [way], batch, frames);
+                using var comparison = new DreamComparison(config, [way], batch, frames, device);
                 using var upstream = arguments.GetValue(_upstream) is { } checkout ? comparison.Start(checkout, arguments.GetValue(_python)!) : null;
                 comparison.Measure(upstream, pairs, cancellation);
                 return new WorldModelFigures(comparison, upstream);

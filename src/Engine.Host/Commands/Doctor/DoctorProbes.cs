@@ -10,7 +10,7 @@ namespace Engine.Host.Commands.Doctor;
 /// <summary>What <c>engine doctor</c> looks at, in the order of its output.</summary>
 public static class DoctorProbes
 {
-    public static IReadOnlyList<Func<IEnumerable<DoctorFinding>>> All { get; } = [Program, Processor, Surroundings, KernelProbes.All, NativeProbes.All, Packages, Tools];
+    public static IReadOnlyList<Func<IEnumerable<DoctorFinding>>> All { get; } = [Program, Processor, Surroundings, KernelProbes.All, CudaProbes.All, NativeProbes.All, Packages, Tools];
 
     private static IEnumerable<DoctorFinding> Program()
     {

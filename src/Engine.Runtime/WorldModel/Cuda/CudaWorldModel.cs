@@ -6,7 +6,7 @@ namespace Engine.Runtime.WorldModel.Cuda;
 
 /// <summary>
 /// The weights of a world model on a device, shared by any number of dreams there: matrices in bfloat16, as the tensor cores read them; biases, embedded
-/// diffusion times, the action embedder and rotary angles in float32. For the original's size 1.3 GiB.
+/// diffusion times, the action embedder and rotary angles in float32. For the original's size 1.1 GiB.
 /// </summary>
 public sealed class CudaWorldModel : IDisposable
 {

@@ -8,7 +8,7 @@ internal sealed class KernelText : IDisposable
 {
     private const string Prologue = "#include \"engine_device.cuh\"\nusing namespace engine;\n";
 
-    private readonly EmulatedDevice _device = EmulatedDevice.Open();
+    private readonly EmulatedDevice _device = EmulatedDevice.OpenEmulated();
     private readonly nint _module, _stream;
 
     public KernelText(string text, params CudaDefine[] defines)

@@ -70,7 +70,7 @@ public sealed class CudaDreamWorkTests
     [Fact]
     public void Too_many_environments_say_what_was_asked_and_held_and_leave_the_device_usable()
     {
-        using EmulatedGpu gpu = EmulatedGpu.Open(memory: 24 << 20);
+        using EmulatedGpu gpu = EmulatedGpu.OpenEmulated(memory: 24 << 20);
         using WorldModelWeights weights = RandomModel.Create(Config);
         using var model = new CudaWorldModel(gpu.Context, weights);
         long before = gpu.Context.HeldBytes;

@@ -2,16 +2,19 @@ using Engine.Kernels.Devices.Cuda;
 
 namespace Engine.Runtime.Tests.WorldModel.Cuda;
 
-/// <summary>A device on the CPU for tests of dreams.</summary>
+/// <summary>
+/// A device for tests of dreams: emulated on the CPU, or the GPU that <c>ENGINE_TEST_DEVICE</c> names (<c>cuda</c>), where the order of threads is the hardware's.
+/// </summary>
 internal sealed class EmulatedGpu : IDisposable
 {
-    private EmulatedGpu(EmulationCompiler compiler, long memory)
+    private EmulatedGpu(EmulatedCudaDriver emulation, ICudaDriver driver, ICudaCompiler compiler)
     {
-        Emulation = new EmulatedCudaDriver(memory);
-        Driver = new RecordingCudaDriver(Emulation);
+        Emulation = emulation;
+        Driver = new RecordingCudaDriver(driver);
         Context = new CudaContext(Driver, compiler);
     }
 
+    /// <summary>The emulated driver; idle where the device is a GPU.</summary>
     public EmulatedCudaDriver Emulation { get; }
 
     public RecordingCudaDriver Driver { get; }
@@ -19,11 +22,21 @@ internal sealed class EmulatedGpu : IDisposable
     public CudaContext Context { get; }
 
     /// <summary>Opens one, or skips the test with the reason.</summary>
-    public static EmulatedGpu Open(long memory = 1L << 30)
+    public static EmulatedGpu Open()
+    {
+        if (Environment.GetEnvironmentVariable("ENGINE_TEST_DEVICE") is not "cuda") return OpenEmulated();
+        ICudaDriver driver = LibCudaDriver.TryLoad(out string reason) ?? throw new InvalidOperationException($"ENGINE_TEST_DEVICE is cuda, but {reason}");
+        ICudaCompiler nvrtc = NvrtcCompiler.TryFind(driver.Name) ?? throw new InvalidOperationException("ENGINE_TEST_DEVICE is cuda, but there is no NVRTC");
+        return new EmulatedGpu(new EmulatedCudaDriver(), driver, nvrtc);
+    }
+
+    /// <summary>Opens one on the CPU, with as much memory as given.</summary>
+    public static EmulatedGpu OpenEmulated(long memory = 1L << 30)
     {
         var compiler = EmulationCompiler.TryFind();
         Assert.SkipWhen(compiler is null, "no g++: dreams on a GPU are not emulated");
-        return new EmulatedGpu(compiler!, memory);
+        var driver = new EmulatedCudaDriver(memory);
+        return new EmulatedGpu(driver, driver, compiler!);
     }
 
     public void Dispose() => Context.Dispose();
