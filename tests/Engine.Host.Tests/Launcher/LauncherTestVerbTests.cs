@@ -55,6 +55,16 @@ public sealed class LauncherTestVerbTests : IDisposable
     }
 
     [Fact]
+    public void A_device_is_passed_on_to_the_tests_and_is_no_filter()
+    {
+        _checkout.TestProject("Engine.A.Tests", Green + "\necho \"device: $ENGINE_TEST_DEVICE\"\n");
+        var (status, output, _) = _checkout.Run("test", "A", "--device", "cuda", "-class", "X");
+        Assert.Equal(0, status);
+        Assert.Contains("\ndevice: cuda\n", output, StringComparison.Ordinal);
+        Assert.Contains("arguments: -class X -noLogo -noColor\n", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_failure_is_listed_and_fails_the_run()
     {
         _checkout.TestProject("Engine.A.Tests", Green);
