@@ -14,7 +14,8 @@ internal sealed class LeRobotSession(PolicyContract contract, PolicySession sess
     /// <summary>How long <see cref="ActAsync"/> waits for an observation; upstream's <c>obs_queue_timeout</c>.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
 
-    private readonly Channel<LeRobotObservation> _newest = Channel.CreateBounded<LeRobotObservation>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest });
+    private readonly Channel<LeRobotObservation> _newest = Channel.CreateBounded<LeRobotObservation>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest }, _ => metrics.ReplacedByNewer());
     private readonly SemaphoreSlim _acting = new(1, 1);
     private readonly Queue<long> _answered = new();
     private volatile LeRobotInstructions? _instructions;

@@ -81,6 +81,7 @@ public sealed class LeRobotServiceTests
         using var client = await OpenAsync(server, Config());
         for (int i = 0; i < 5; i++) await client.GoodAsync("SendObservations", Chunk(3, Timed(first: i, timestep: i, mustGo: false)));
         Assert.Equal((4, 4f), First(await ActionsAsync(client)));
+        Assert.Equal(4, server.Metrics.Replaced);
 
         await client.GoodAsync("SendObservations", Chunk(3, Timed(first: 9, timestep: 4, mustGo: false)));
         Assert.Empty(await client.GoodAsync("GetActions", s_empty));
