@@ -19,10 +19,14 @@ for tool in apt-get dpkg-deb; do
 done
 [ -r "$keyring" ] || fail "$keyring is missing (Debian package debian-archive-keyring); without it nothing can be checked"
 
+# The mirror that the machine has its own packages from.
+mirror="$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep -v security | head -n 1)"
+[ -n "$mirror" ] || fail "apt has no source of packages; set ENGINE_NVRTC to a libnvrtc of your own"
+
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT INT TERM
 mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/files"
-echo "deb [arch=amd64 signed-by=$keyring] http://deb.debian.org/debian trixie non-free" >"$work/source.list"
+echo "deb [arch=amd64 signed-by=$keyring] $mirror trixie non-free" >"$work/source.list"
 
 # A source list and state of its own: the machine's are neither read nor changed.
 apt() {
