@@ -40,9 +40,10 @@ internal sealed class CudaDenoiser : IDisposable
     /// <param name="seed">Of the noise.</param>
     /// <param name="capacity">Most frames in a pass.</param>
     /// <param name="denoised">Most frames in a denoising pass.</param>
+    /// <param name="firstEnvironment">The number that environment 0 has in its noise.</param>
     public CudaDenoiser(
         CudaWorldModel model, CudaStream stream, CudaArena arena, PatchGeometry geometry, TemporalAttentionShape shape, CudaFramePass pass, DeviceSpan<float> ring, CudaLinears denoising,
-        CudaLinears entering, int samplingSteps, ulong seed, int capacity, int denoised)
+        CudaLinears entering, int samplingSteps, ulong seed, int capacity, int denoised, int firstEnvironment)
     {
         _model = model;
         _config = model.Config;
@@ -65,7 +66,7 @@ internal sealed class CudaDenoiser : IDisposable
         _x = arena.Allocate<float>(frames);
         _previous = arena.Allocate<float>(_config.PredictChange ? frames : 0);
         _made = arena.Allocate<float>(frames);
-        Plan = new CudaPlan(arena, shape, capacity, _config.ActionDim);
+        Plan = new CudaPlan(arena, shape, capacity, _config.ActionDim, firstEnvironment);
     }
 
     /// <summary>The frames of the pass to come.</summary>

@@ -21,6 +21,10 @@ public sealed partial class CudaDreamState
     /// <inheritdoc cref="IDream.Step(ReadOnlySpan{int}, ReadOnlySpan{float}, Span{float})"/>
     public void Step(ReadOnlySpan<int> environments, ReadOnlySpan<float> actions) => Advance(environments, actions, default, default, injected: false);
 
+    /// <summary>The same with the noise given where <paramref name="injected"/> says so, [n, H, W, C].</summary>
+    internal void Begin(ReadOnlySpan<int> environments, ReadOnlySpan<float> actions, ReadOnlySpan<float> noise, bool injected) =>
+        Advance(environments, actions, noise, default, injected);
+
     private void Advance(ReadOnlySpan<int> environments, ReadOnlySpan<float> actions, ReadOnlySpan<float> noise, Span<float> latents, bool injected)
     {
         WorldModelConfig config = _model.Config;

@@ -35,12 +35,14 @@ public sealed partial class CudaDreamState : IDream
     /// <param name="samplingSteps">DDIM steps S per frame; the configuration's when null.</param>
     /// <param name="seed">Seed of the noise.</param>
     /// <param name="window">Frames in sight, the new one included, at most 64; the configuration's max_frames when null.</param>
+    /// <param name="firstEnvironment">The number that environment 0 has in its noise: of one of several GPUs that share a dream.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of range.</exception>
     /// <exception cref="OutOfMemoryException">The device has no room; the message says how much was asked and held.</exception>
-    public CudaDreamState(CudaWorldModel model, int environments, DreamMode mode = DreamMode.Exact, int? samplingSteps = null, ulong seed = 0, int? window = null)
+    public CudaDreamState(CudaWorldModel model, int environments, DreamMode mode = DreamMode.Exact, int? samplingSteps = null, ulong seed = 0, int? window = null, int firstEnvironment = 0)
     {
         WorldModelConfig config = model.Config;
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(environments);
+        ArgumentOutOfRangeException.ThrowIfNegative(firstEnvironment);
         Window = window ?? config.MaxFrames;
         SamplingSteps = samplingSteps ?? config.SamplingSteps;
         if (Window is < 1 or > 64) throw new ArgumentOutOfRangeException(nameof(window), Window, "On a GPU the window must be 1…64 frames.");
@@ -65,7 +67,7 @@ public sealed partial class CudaDreamState : IDream
             var entering = new CudaLinears(model, _stream, entered);
             _pass = new CudaFramePass(
                 model, _stream, _arena, _shape, environments, _capacity, Math.Max(_capacity, denoised * SamplingSteps), [.. denoising.Plans(_stream), .. entering.Plans(_stream)]);
-            _denoiser = new CudaDenoiser(model, _stream, _arena, _geometry, _shape, _pass, _ring.Span, denoising, entering, SamplingSteps, seed, _capacity, denoised);
+            _denoiser = new CudaDenoiser(model, _stream, _arena, _geometry, _shape, _pass, _ring.Span, denoising, entering, SamplingSteps, seed, _capacity, denoised, firstEnvironment);
             _stream.Synchronize();
         }
         catch

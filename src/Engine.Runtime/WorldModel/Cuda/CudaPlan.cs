@@ -13,10 +13,11 @@ internal sealed class CudaPlan
     private readonly TemporalAttentionShape _shape;
     private readonly DeviceBuffer<int> _device;
     private readonly int[] _host;
-    private readonly int _capacity, _actionDim, _indices, _previous, _keys, _actions;
+    private readonly int _firstEnvironment, _capacity, _actionDim, _indices, _previous, _keys, _actions;
 
-    public CudaPlan(CudaArena arena, TemporalAttentionShape shape, int capacity, int actionDim)
+    public CudaPlan(CudaArena arena, TemporalAttentionShape shape, int capacity, int actionDim, int firstEnvironment)
     {
+        _firstEnvironment = firstEnvironment;
         _shape = shape;
         _capacity = capacity;
         _actionDim = actionDim;
@@ -63,7 +64,7 @@ internal sealed class CudaPlan
         _shape.Describe(_host.AsSpan(row * _shape.DescriptionLength, _shape.DescriptionLength), environment, position, slots);
         _host[_indices + row] = environment * ring + track.PlaceOf(frame);
         _host[_previous + row] = position > 0 ? environment * ring + track.PlaceOf(frame - 1) : -1;
-        _host[_keys + 3 * row] = environment;
+        _host[_keys + 3 * row] = _firstEnvironment + environment;
         _host[_keys + 3 * row + 1] = (int)track.Episode;
         _host[_keys + 3 * row + 2] = frame;
         track.ActionOf(frame).CopyTo(MemoryMarshal.Cast<int, float>(_host.AsSpan(_actions + row * _actionDim, _actionDim)));
