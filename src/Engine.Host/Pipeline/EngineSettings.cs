@@ -59,7 +59,7 @@ public sealed class EngineSettings
         public int Play { get; set; } = 600;
 
         /// <summary>Episodes of the cloned policy, sampled.</summary>
-        public int Rollouts { get; set; } = 192;
+        public int Rollouts { get; set; } = 320;
 
         /// <summary>Episodes of the expert without noise, only to measure it.</summary>
         public int ExpertCheck { get; set; } = 100;
