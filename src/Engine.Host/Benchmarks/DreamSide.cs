@@ -33,7 +33,7 @@ internal sealed class DreamSide : IDisposable
     /// <summary>Milliseconds of each step of all environments; one array an episode, the context's frame left at 0.</summary>
     public List<double[]> Times { get; } = [];
 
-    /// <summary>Managed bytes allocated in all steps that were kept.</summary>
+    /// <summary>Managed bytes that the process allocated in the steps of the last episode.</summary>
     public long Allocated { get; private set; }
 
     /// <summary>Greatest difference from the original's frames; NaN before <see cref="Compare"/>.</summary>
@@ -57,10 +57,10 @@ internal sealed class DreamSide : IDisposable
     /// <summary>One more frame of every environment under its action, [B, A], from given noise, [B, H, W, C].</summary>
     public void Step(int frame, ReadOnlySpan<float> actions, ReadOnlySpan<float> noise)
     {
-        long before = GC.GetAllocatedBytesForCurrentThread(), start = Stopwatch.GetTimestamp();
+        long before = GC.GetTotalAllocatedBytes(precise: true), start = Stopwatch.GetTimestamp();
         _dream.Step(_listed, actions, noise, _latents);
         _current[frame] = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-        Allocated += GC.GetAllocatedBytesForCurrentThread() - before;
+        Allocated += GC.GetTotalAllocatedBytes(precise: true) - before;
         _latents.CopyTo(Frames, frame * _latents.Length);
     }
 

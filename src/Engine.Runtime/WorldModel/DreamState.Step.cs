@@ -10,7 +10,7 @@ public sealed partial class DreamState
         int count = environments.Length, frame = config.FrameNumbers;
         LengthCheck.Exactly(nameof(actions), actions.Length, count, config.ActionDim, "n actions of A");
         LengthCheck.Exactly(nameof(latents), latents.Length, count, frame, "n frames of H·W·C");
-        CheckListed(environments);
+        DreamArguments.Listed(this, environments, _listed);
         for (int i = 0; i < count; i++)
         {
             DreamTrack track = _tracks[environments[i]];
@@ -32,25 +32,6 @@ public sealed partial class DreamState
             DreamTrack track = _tracks[environments[i]];
             track.LatentsOf(track.Frames).CopyTo(latents.Slice(i * frame, frame));
             track.Frames++;
-        }
-    }
-
-    private void CheckListed(ReadOnlySpan<int> environments)
-    {
-        int marked = 0;
-        try
-        {
-            for (; marked < environments.Length; marked++)
-            {
-                int environment = environments[marked];
-                if (Track(environment).Frames == 0) throw NotReset(environment);
-                if (_listed[environment]) throw new ArgumentException($"Environment {environment} is listed twice.", nameof(environments));
-                _listed[environment] = true;
-            }
-        }
-        finally
-        {
-            foreach (int environment in environments[..marked]) _listed[environment] = false;
         }
     }
 

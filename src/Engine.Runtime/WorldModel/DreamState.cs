@@ -86,10 +86,7 @@ public sealed partial class DreamState : IDream
     {
         WorldModelConfig config = _weights.Config;
         DreamTrack track = Track(environment);
-        int frames = contextLatents.Length / config.FrameNumbers;
-        if (frames == 0) throw new ArgumentException($"contextLatents must hold at least one frame of {config.FrameNumbers} numbers, it holds {contextLatents.Length} numbers.", nameof(contextLatents));
-        LengthCheck.Exactly(nameof(contextLatents), contextLatents.Length, frames, config.FrameNumbers, "n frames of H·W·C");
-        LengthCheck.Exactly(nameof(actions), actions.Length, frames, config.ActionDim, "n actions of A");
+        int frames = DreamArguments.Context(config, contextLatents, actions);
         track.Episode = episode;
         track.Frames = frames;
         track.Restart(Window - 1);
@@ -115,7 +112,7 @@ public sealed partial class DreamState : IDream
     public void CopyLatents(int environment, Span<float> latents)
     {
         DreamTrack track = Track(environment);
-        if (track.Frames == 0) throw NotReset(environment);
+        if (track.Frames == 0) throw DreamArguments.NotReset(environment);
         LengthCheck.Exactly(nameof(latents), latents.Length, 1, _weights.Config.FrameNumbers, "one frame of H·W·C");
         track.LatentsOf(track.Frames - 1).CopyTo(latents);
     }
@@ -152,8 +149,6 @@ public sealed partial class DreamState : IDream
 
     /// <summary>As many frames as keep a pass's buffers (9·D numbers a token) within a second-level cache.</summary>
     private static int FramesPerPass(WorldModelConfig config) => Math.Max(1, (600 << 10) / (9 * sizeof(float) * config.Dim * config.Tokens));
-
-    private static InvalidOperationException NotReset(int environment) => new($"Environment {environment} has no past: call Reset for it before Step.");
 
     private DreamTrack Track(int environment) => (uint)environment < (uint)_tracks.Length
         ? _tracks[environment]

@@ -20,8 +20,7 @@ internal static class CudaProbes
         yield return new(Group, "Driver", DoctorState.Present, driver.Name);
         var (compiler, finding) = Compiler(driver);
         yield return finding;
-        string? cublas = CudaDevices.FindCublasLt();
-        yield return new(Group, "cuBLASLt", DoctorState.Present, cublas ?? "none; products run on Engine's own kernels");
+        yield return new(Group, "cuBLASLt", DoctorState.Present, CudaDevices.FindCublasLt(out reason) is { } cublas ? $"{cublas}; bench cuda compares with it, dreams run on Engine's own kernels" : reason);
         var (entries, bytes) = new CudaCache(CudaCache.DefaultFolder).Measure();
         yield return new(Group, "Compiled kernels", DoctorState.Present, string.Create(CultureInfo.InvariantCulture, $"{entries}, {bytes / 1048576.0:0.#} MiB"), CudaCache.DefaultFolder);
         for (int i = 0; i < driver.DeviceCount; i++) yield return Device(driver, compiler, i);

@@ -1,13 +1,11 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
+using Engine.Kernels.Interop;
 
 namespace Engine.Kernels.Devices.Cuda;
 
 /// <summary>Opens devices by name, as options of the program give them.</summary>
 public static class CudaDevices
 {
-    private static readonly string[] s_cublas = ["libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so.11", "libcublasLt.so"];
-
     /// <summary>Opens a device.</summary>
     /// <param name="name"><c>cuda</c>, <c>cuda:1</c> …, or <c>emulated</c>: kernels on the processor, slow, for finding faults.</param>
     /// <exception cref="ArgumentException">The name is none of these.</exception>
@@ -31,18 +29,8 @@ public static class CudaDevices
     /// <summary>Whether a name is that of a GPU or of the emulation.</summary>
     public static bool IsKnown(string name) => name == "emulated" || TryOrdinal(name) is not null;
 
-    /// <summary>Name of the cuBLASLt library that can be loaded here; null for none. Nothing needs it.</summary>
-    public static string? FindCublasLt()
-    {
-        foreach (string name in s_cublas)
-        {
-            if (!NativeLibrary.TryLoad(name, out nint library)) continue;
-            NativeLibrary.Free(library);
-            return name;
-        }
-
-        return null;
-    }
+    /// <summary>Name of the cuBLASLt library that can be loaded here; null, with the reason, for none. Nothing needs it.</summary>
+    public static string? FindCublasLt(out string reason) => CublasLtLibrary.TryLoad(null, out reason)?.Path;
 
     private static int? TryOrdinal(string name) => name == "cuda" ? 0
         : name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out int ordinal) ? ordinal : null;

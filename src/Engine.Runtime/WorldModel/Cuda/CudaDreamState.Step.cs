@@ -30,7 +30,7 @@ public sealed partial class CudaDreamState
         WorldModelConfig config = _model.Config;
         int count = environments.Length, frame = config.FrameNumbers;
         LengthCheck.Exactly(nameof(actions), actions.Length, count, config.ActionDim, "n actions of A");
-        CheckListed(environments);
+        DreamArguments.Listed(this, environments, _listed);
         for (int i = 0; i < count; i++)
         {
             CudaTrack track = _tracks[environments[i]];
@@ -76,24 +76,5 @@ public sealed partial class CudaDreamState
         }
 
         if (_denoiser.Plan.Count > 0) _denoiser.Enter();
-    }
-
-    private void CheckListed(ReadOnlySpan<int> environments)
-    {
-        int marked = 0;
-        try
-        {
-            for (; marked < environments.Length; marked++)
-            {
-                int environment = environments[marked];
-                if (Track(environment).Frames == 0) throw NotReset(environment);
-                if (_listed[environment]) throw new ArgumentException($"Environment {environment} is listed twice.", nameof(environments));
-                _listed[environment] = true;
-            }
-        }
-        finally
-        {
-            foreach (int environment in environments[..marked]) _listed[environment] = false;
-        }
     }
 }

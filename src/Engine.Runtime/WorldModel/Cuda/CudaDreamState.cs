@@ -113,10 +113,7 @@ public sealed partial class CudaDreamState : IDream
     {
         WorldModelConfig config = _model.Config;
         CudaTrack track = Track(environment);
-        int frames = contextLatents.Length / config.FrameNumbers;
-        if (frames == 0) throw new ArgumentException($"contextLatents must hold at least one frame of {config.FrameNumbers} numbers, it holds {contextLatents.Length} numbers.", nameof(contextLatents));
-        LengthCheck.Exactly(nameof(contextLatents), contextLatents.Length, frames, config.FrameNumbers, "n frames of H·W·C");
-        LengthCheck.Exactly(nameof(actions), actions.Length, frames, config.ActionDim, "n actions of A");
+        int frames = DreamArguments.Context(config, contextLatents, actions);
         track.Episode = episode;
         track.Frames = frames;
         track.Restart(Window - 1);
@@ -139,7 +136,7 @@ public sealed partial class CudaDreamState : IDream
     public DeviceSpan<float> NewestLatents(int environment)
     {
         CudaTrack track = Track(environment);
-        return track.Frames == 0 ? throw NotReset(environment) : Latents(environment, track.Frames - 1);
+        return track.Frames == 0 ? throw DreamArguments.NotReset(environment) : Latents(environment, track.Frames - 1);
     }
 
     /// <inheritdoc/>
@@ -204,8 +201,6 @@ public sealed partial class CudaDreamState : IDream
         _arena.Dispose();
         _stream.Dispose();
     }
-
-    private static InvalidOperationException NotReset(int environment) => new($"Environment {environment} has no past: call Reset for it before Step.");
 
     private DeviceSpan<float> RingOf(int environment)
     {
