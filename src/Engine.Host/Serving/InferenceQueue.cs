@@ -7,7 +7,8 @@ namespace Engine.Host.Serving;
 
 /// <summary>
 /// Puts the requests of all sessions to one policy. A request that finds a quick policy idle runs at once on its own thread; requests that
-/// arrive meanwhile wait and run as one batch (of equal temperature), but for those whose deadline has passed. The queue is bounded by the number of sessions, which have one request each.
+/// arrive meanwhile wait and run as one batch (of equal temperature), but for those whose deadline has passed. The queue is bounded by the number of sessions,
+/// which have one request each; a newer observation takes the place of one that waits.
 /// </summary>
 public sealed class InferenceQueue
 {
@@ -15,7 +16,7 @@ public sealed class InferenceQueue
     private static readonly TimeSpan s_long = TimeSpan.FromMilliseconds(1);
 
     private readonly Lock _gate = new();
-    private readonly Queue<InferenceRequest> _waiting = new();
+    private readonly List<InferenceRequest> _waiting = [];
     private readonly int _maxBatch;
     private readonly ServingMetrics _metrics;
     private readonly Merged?[] _merged;
@@ -23,6 +24,7 @@ public sealed class InferenceQueue
     private IPolicy? _next;
     private TaskCompletionSource<IPolicy>? _swap;
     private readonly PolicyThread _thread;
+    private long _places;
     private bool _busy;
     private volatile bool _slow;
 
@@ -45,6 +47,7 @@ public sealed class InferenceQueue
     /// <summary>Runs one request; its actions are filled in when the task ends.</summary>
     /// <exception cref="ObservationException">The policy gave what is no number.</exception>
     /// <exception cref="DeadlineException">The deadline passed while it waited.</exception>
+    /// <exception cref="ReplacedException">It was withdrawn while it waited.</exception>
     public Task RunAsync(InferenceRequest request)
     {
         lock (_gate)
@@ -52,7 +55,7 @@ public sealed class InferenceQueue
             if (_busy || _slow)
             {
                 request.Completion = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                _waiting.Enqueue(request);
+                Enqueue(request);
                 _metrics.SetWaiting(_waiting.Count);
                 if (!_busy) _thread.Wake();
                 _busy = true;
@@ -60,6 +63,7 @@ public sealed class InferenceQueue
             }
 
             _busy = true;
+            request.Place = 0;
         }
 
         try
@@ -75,6 +79,24 @@ public sealed class InferenceQueue
         {
             Release(inline: true);
         }
+    }
+
+    /// <summary>
+    /// Takes back a request that has not begun, for a newer observation: its task ends with a <see cref="ReplacedException"/>, and the same request may run
+    /// again at once, in the place that it had in the queue, so that a client that sends often is not put off for ever. False where the policy has been
+    /// asked, or nothing waits.
+    /// </summary>
+    public bool TryWithdraw(InferenceRequest request)
+    {
+        lock (_gate)
+        {
+            if (!_waiting.Remove(request)) return false;
+            _metrics.SetWaiting(_waiting.Count);
+        }
+
+        _metrics.ReplacedByNewer();
+        request.End(new ReplacedException());
+        return true;
     }
 
     /// <summary>Takes a new policy between two requests; the task gives the old one, which is no longer in use.</summary>
@@ -119,6 +141,14 @@ public sealed class InferenceQueue
         return true;
     }
 
+    private void Enqueue(InferenceRequest request)
+    {
+        if (request.Place == 0) request.Place = ++_places;
+        int at = _waiting.Count;
+        while (at > 0 && _waiting[at - 1].Place > request.Place) at--;
+        _waiting.Insert(at, request);
+    }
+
     private void Drain()
     {
         var batch = new List<InferenceRequest>(_maxBatch);
@@ -130,18 +160,21 @@ public sealed class InferenceQueue
             lock (_gate)
             {
                 ulong now = MonotonicClock.Nanoseconds;
-                while (batch.Count < _maxBatch && _waiting.TryPeek(out var request))
+                int taken = 0;
+                for (; batch.Count < _maxBatch && taken < _waiting.Count; taken++)
                 {
+                    var request = _waiting[taken];
                     bool late = request.Deadline != 0 && request.Deadline <= now;
                     if (!late && batch.Count > 0 && request.Temperature != batch[0].Temperature) break;
-                    _waiting.Dequeue();
+                    request.Place = 0;
                     (late ? refused : batch).Add(request);
                 }
 
+                _waiting.RemoveRange(0, taken);
                 _metrics.SetWaiting(_waiting.Count);
             }
 
-            foreach (var request in refused) request.Completion!.SetException(new DeadlineException());
+            foreach (var request in refused) request.End(new DeadlineException());
             if (batch.Count < 2 || !TryMerged(batch))
             {
                 foreach (var request in batch) RunQueued(request);
@@ -155,11 +188,11 @@ public sealed class InferenceQueue
         try
         {
             Run(request);
-            request.Completion!.SetResult();
+            request.End();
         }
         catch (Exception error)
         {
-            request.Completion!.SetException(error);
+            request.End(error);
         }
     }
 
@@ -200,11 +233,11 @@ public sealed class InferenceQueue
             try
             {
                 CheckFinite(batch[i].Actions);
-                batch[i].Completion!.SetResult();
+                batch[i].End();
             }
             catch (ObservationException error)
             {
-                batch[i].Completion!.SetException(error);
+                batch[i].End(error);
             }
         }
 

@@ -31,4 +31,21 @@ public sealed class InferenceRequest
     public ulong Deadline { get; set; }
 
     internal TaskCompletionSource? Completion { get; set; }
+
+    /// <summary>Its turn among those that wait; 0 where it does not, unless it was withdrawn and keeps its turn.</summary>
+    internal long Place { get; set; }
+
+    /// <summary>
+    /// Called when a request that had to wait has ended, on the thread that ended it: for sessions that wait for more than the answer. The next request may have
+    /// begun by then.
+    /// </summary>
+    internal Action? Ended { get; set; }
+
+    /// <summary>Ends a request that waited.</summary>
+    internal void End(Exception? error = null)
+    {
+        if (error is null) Completion!.SetResult();
+        else Completion!.SetException(error);
+        Ended?.Invoke();
+    }
 }

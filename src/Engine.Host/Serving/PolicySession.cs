@@ -60,6 +60,17 @@ public sealed class PolicySession
         return RunAsync();
     }
 
+    /// <summary>
+    /// Takes back a request that waits, for a newer observation; its task ends with a <see cref="ReplacedException"/>, the next may follow at once and has its place.
+    /// False where the policy has been asked already.
+    /// </summary>
+    public bool TryWithdraw()
+    {
+        if (!_queue.TryWithdraw(Request)) return false;
+        _step--;
+        return true;
+    }
+
     /// <summary>Ends what is recorded and shown of the session; nothing comes after.</summary>
     public void Close()
     {
