@@ -79,14 +79,16 @@ fi
 say "timing"
 if [[ "$device" == emulated ]]; then
   program/Engine.Host bench cuda --device emulated --size tiny --environments 1 2 >>"$result"
+  program/Engine.Host bench dream --device emulated --size tiny --environments 1 2 --pairs 1 >>"$result"
 else
-  program/Engine.Host bench cuda --device "$device" --size original --environments 1 32 >>"$result"
-  program/Engine.Host bench cuda --device "$device" --size medium --environments 1 32 256 >>"$result"
+  program/Engine.Host bench dream --device "$device" --size original-10 --environments 1 32 --pairs 5 ${upstream:+--upstream "$upstream"} >>"$result"
+  program/Engine.Host bench cuda --device "$device" --size original-10 --environments 1 32 >>"$result"
+  program/Engine.Host bench dream --device "$device" --size medium --environments 1 32 256 --pairs 5 >>"$result"
 fi
 
 if [[ "$has_torch" == 1 && "$device" == cuda* ]]; then
   say "timing PyTorch"
-  "$python" torch_side.py ${upstream:+--upstream "$upstream"} >>"$result" 2>log/torch.log || { failed=1; echo "PyTorch's side failed: $(tail -n 1 log/torch.log)" >>"$result"; }
+  "$python" torch_side.py >>"$result" 2>log/torch.log || { failed=1; echo "PyTorch's side failed: $(tail -n 1 log/torch.log)" >>"$result"; }
 else
   echo "python3 with torch is not here (or there is no GPU): nothing to compare with." >>"$result"
 fi

@@ -43,7 +43,7 @@ publish tests/Engine.Kernels.Tests kernels
 publish tests/Engine.Runtime.Tests runtime
 mkdir -p "$bundle/tests"
 cp -r "$root/tests/golden" "$bundle/golden"
-cp "$root/bench/cuda/go.sh" "$root/bench/cuda/torch_side.py" "$root/bench/upstream/stand_ins.py" "$bundle/"
+cp "$root/bench/cuda/go.sh" "$root/bench/cuda/torch_side.py" "$bundle/"
 cp -r "$root/tests/Engine.Kernels.Tests" "$bundle/tests/"
 
 if [[ -n "$host" ]]; then

@@ -1,12 +1,10 @@
 #!/usr/bin/env python3
-"""PyTorch's side of bench/cuda/run.sh, as Markdown: attention, layer norm with modulation, GELU, a compiled GAE, and the original's own dream where its checkout is given.
+"""PyTorch's side of bench/cuda/run.sh, as Markdown: attention, layer norm with modulation, GELU, a compiled GAE. The original's dream is timed by `engine bench dream --upstream`.
 
-Shapes are those of `engine bench cuda --size original`. Times are medians of CUDA events around graphs or single calls on warm clocks.
+Shapes are those of `engine bench cuda --size original-10`. Times are medians of CUDA events around graphs or single calls on warm clocks.
 """
 
-import argparse
 import statistics
-import sys
 
 import torch
 import torch.nn.functional as functional
@@ -70,37 +68,11 @@ def advantages(steps=2048, environments=8192, gamma=0.99, decay=0.95):
     print()
 
 
-def dream(upstream, window=10, steps=10):
-    import stand_ins
-
-    # What of the original's imports is not installed and plays no part in a dream.
-    stand_ins.install()
-    sys.path.insert(0, upstream)
-    import diffusion
-    import model
-
-    network = model.DiT(in_channels=16, patch_size=2, dim=1024, num_layers=16, num_heads=16, action_dim=10, max_frames=window).cuda().eval()
-    sampler = diffusion.Diffusion(sampling_timesteps=steps)
-    frames, actions = torch.randn(1, window, 32, 32, 16, device="cuda"), torch.randn(1, window + 1, 10, device="cuda")
-
-    def one():
-        with torch.no_grad(), torch.autocast("cuda", dtype=torch.bfloat16):
-            sampler.generate(network, frames, actions, n_context_frames=window, n_frames=window + 1)
-
-    time = milliseconds(one, inside=1, repeats=7)
-    print(f"### The original's generate, bf16 autocast, window {window}, S {steps}\n\n{time:.1f} ms a frame, {1000 / time:.1f} frames/s, one environment.\n")
-
-
 def main():
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("--upstream")
-    given = arguments.parse_args()
     torch.backends.cuda.matmul.allow_tf32 = True
     for environments in (1, 32):
         kernels(environments)
     advantages()
-    if given.upstream:
-        dream(given.upstream)
 
 
 if __name__ == "__main__":

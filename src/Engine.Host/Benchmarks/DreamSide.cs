@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using Engine.Runtime.WorldModel;
-using Engine.Runtime.WorldModel.Cuda;
 
 namespace Engine.Host.Benchmarks;
 
@@ -13,14 +12,16 @@ internal sealed class DreamSide : IDisposable
     private readonly double[] _current;
     private readonly float[] _latents;
 
-    /// <summary>Dreams of <paramref name="batch"/> environments, <paramref name="frames"/> frames with the context; on the GPU with <paramref name="model"/>.</summary>
-    public DreamSide(DreamWay way, WorldModelWeights weights, CudaWorldModel? model, int batch, int frames)
+    /// <summary>Dreams of <paramref name="batch"/> environments, <paramref name="frames"/> frames with the context.</summary>
+    public DreamSide(DreamWay way, DreamModels models, int batch, int frames)
     {
         Way = way;
-        _dream = way.OnDevice ? new CudaDreamState(model!, batch, way.Mode) : new DreamState(weights, batch, way.Mode);
+        long before = models.OnDevice?.Context.HeldBytes ?? 0;
+        _dream = models.Dream(way, batch);
+        DeviceBytes = (models.OnDevice?.Context.HeldBytes ?? 0) - before;
         _listed = [.. Enumerable.Range(0, batch)];
         _current = new double[frames];
-        _latents = new float[batch * weights.Config.FrameNumbers];
+        _latents = new float[batch * models.Config.FrameNumbers];
         Frames = new float[frames * _latents.Length];
     }
 
@@ -33,6 +34,9 @@ internal sealed class DreamSide : IDisposable
     /// <summary>Milliseconds of each step of all environments; one array an episode, the context's frame left at 0.</summary>
     public List<double[]> Times { get; } = [];
 
+    /// <summary>Memory of the GPU that the dreams hold, without the weights.</summary>
+    public long DeviceBytes { get; }
+
     /// <summary>Managed bytes that the process allocated in the steps of the last episode.</summary>
     public long Allocated { get; private set; }
 
@@ -44,6 +48,9 @@ internal sealed class DreamSide : IDisposable
 
     /// <summary>Root mean square of the differences.</summary>
     public double RootMeanSquare { get; private set; } = double.NaN;
+
+    /// <summary>Root mean square of the differences before the window has slid, over that of what they were compared with.</summary>
+    public double Relative { get; private set; } = double.NaN;
 
     /// <summary>Begins the episode again from one frame of context, [B, H, W, C], and its action, [B, A].</summary>
     public void Begin(ReadOnlySpan<float> context, ReadOnlySpan<float> actions)
@@ -67,20 +74,28 @@ internal sealed class DreamSide : IDisposable
     /// <summary>Keeps the episode's times.</summary>
     public void Keep() => Times.Add([.. _current]);
 
-    /// <summary>Compares the episode's frames with the original's, [F, B, H, W, C], of which the first <paramref name="window"/> did not yet slide.</summary>
-    public void Compare(ReadOnlySpan<float> original, int window)
+    /// <summary>Compares the episode's frames with others of its first environments, [F, environments, H, W, C], of which the first <paramref name="window"/> frames did not yet slide.</summary>
+    public void Compare(ReadOnlySpan<float> expected, int environments, int window)
     {
-        double squares = 0;
+        double squares = 0, squaresInWindow = 0, power = 0;
+        int row = _latents.Length / _listed.Length * environments;
         (Difference, DifferenceInWindow) = (0, 0);
-        for (int i = 0; i < original.Length; i++)
+        for (int i = 0; i < expected.Length; i++)
         {
-            double difference = Math.Abs((double)original[i] - Frames[i]);
+            int frame = i / row;
+            double difference = Math.Abs((double)expected[i] - Frames[frame * _latents.Length + i % row]);
             Difference = double.IsNaN(difference) ? difference : Math.Max(Difference, difference);
-            if (i < window * _latents.Length) DifferenceInWindow = Difference;
             squares += difference * difference;
+            if (frame >= window) continue;
+            DifferenceInWindow = Difference;
+            // The first frame is given.
+            if (frame == 0) continue;
+            squaresInWindow += difference * difference;
+            power += (double)expected[i] * expected[i];
         }
 
-        RootMeanSquare = Math.Sqrt(squares / original.Length);
+        RootMeanSquare = Math.Sqrt(squares / expected.Length);
+        Relative = Math.Sqrt(squaresInWindow / power);
     }
 
     /// <inheritdoc/>

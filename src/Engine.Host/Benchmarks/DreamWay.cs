@@ -6,9 +6,15 @@ namespace Engine.Host.Benchmarks;
 /// <summary>One of our ways of dreaming the same frames.</summary>
 /// <param name="Mode">What happens when the window slides.</param>
 /// <param name="Precision">What the blocks' projections are rounded to.</param>
-/// <param name="OnDevice">Whether it dreams on the GPU, where matrices are bfloat16.</param>
+/// <param name="OnDevice">Whether it dreams on the GPU.</param>
 internal readonly record struct DreamWay(DreamMode Mode, GemmPrecision Precision = GemmPrecision.Float32, bool OnDevice = false)
 {
+    /// <summary>The same frames on the processor, unrounded, each window seen whole.</summary>
+    public static DreamWay Reference { get; } = new(DreamMode.Exact);
+
+    /// <summary>What frames on the GPU may differ from the processor's by before something is wrong: root mean square over that of the frames.</summary>
+    public double Tolerance => Precision == GemmPrecision.Float32 ? 1e-4 : 0.02;
+
     /// <inheritdoc/>
     public override string ToString() => (Mode == DreamMode.Exact ? "exact" : "streaming") + (Precision == GemmPrecision.BFloat16 ? ", bfloat16" : "") + (OnDevice ? ", GPU" : "");
 }

@@ -18,7 +18,7 @@ internal sealed class UpstreamDream : IDisposable
 
     private UpstreamDream(Process process) => _process = process;
 
-    /// <summary>What ran: versions, threads, and what had to be replaced because it is not installed.</summary>
+    /// <summary>What ran: version, threads or GPU, and what had to be replaced because it is not installed.</summary>
     public string Description { get; private set; } = "";
 
     /// <summary>Whether a folder is a checkout of it.</summary>
@@ -36,8 +36,9 @@ internal sealed class UpstreamDream : IDisposable
     /// <param name="checkout">Folder of a checkout of world-model-eval.</param>
     /// <param name="python">The interpreter.</param>
     /// <param name="folder">An existing folder for the scripts, with model.json, weights.npz and input.npz in it.</param>
+    /// <param name="device">torch's name of where it dreams: cpu, or a GPU with bfloat16 autocast.</param>
     /// <exception cref="InvalidOperationException">Python or torch is missing, or the checkout is of something else; the message says which.</exception>
-    public static UpstreamDream Start(string checkout, string python, string folder)
+    public static UpstreamDream Start(string checkout, string python, string folder, string device)
     {
         foreach (string name in s_files)
         {
@@ -46,7 +47,7 @@ internal sealed class UpstreamDream : IDisposable
             source.CopyTo(target);
         }
 
-        var start = new ProcessStartInfo(python, [Script, "--upstream", Path.GetFullPath(checkout), "--model", "model.json", "--weights", "weights.npz", "--input", "input.npz", "--threads", $"{WorkerPool.Shared.Threads}"])
+        var start = new ProcessStartInfo(python, [Script, "--upstream", Path.GetFullPath(checkout), "--model", "model.json", "--weights", "weights.npz", "--input", "input.npz", "--threads", $"{WorkerPool.Shared.Threads}", "--device", device])
         {
             WorkingDirectory = folder,
             RedirectStandardInput = true,
@@ -76,7 +77,7 @@ internal sealed class UpstreamDream : IDisposable
         process.BeginErrorReadLine();
         var ready = upstream.Answer();
         string[] replaced = [.. ready.GetProperty("stand_ins").EnumerateArray().Select(name => name.GetString()!)];
-        upstream.Description = $"PyTorch {ready.GetProperty("torch").GetString()}, {ready.GetProperty("threads").GetInt32()} threads"
+        upstream.Description = $"PyTorch {ready.GetProperty("torch").GetString()}, {ready.GetProperty("where").GetString()}"
             + (replaced.Length > 0 ? $", stand-ins for {string.Join(", ", replaced)}" : "");
         return upstream;
     }

@@ -11,10 +11,9 @@ namespace Engine.Host.Benchmarks;
 /// <summary>What <c>bench worldmodel</c> prints: a dream whose window has slid, beside the original's.</summary>
 internal sealed record WorldModelFigures
 {
-    /// <summary>Figures of a comparison of one way.</summary>
-    public WorldModelFigures(DreamComparison comparison, UpstreamDream? upstream)
+    /// <summary>Figures of one way of a comparison.</summary>
+    public WorldModelFigures(DreamComparison comparison, DreamSide side, UpstreamDream? upstream)
     {
-        var side = comparison.Sides[0];
         var config = comparison.Config;
         double[] ours = [.. side.Times.Select(Slid)], theirs = [.. comparison.Original.Select(Slid)];
         Mode = side.Way.Mode;

@@ -16,6 +16,9 @@ internal static class DeviceOption
         HelpName = "name",
     };
 
+    /// <summary>What torch calls the device; an emulated one is of the processor.</summary>
+    public static string TorchName(string name) => name.StartsWith("cuda", StringComparison.Ordinal) ? name : Processor;
+
     /// <summary>Opens a device; null for the processor.</summary>
     /// <exception cref="UsageException">The name is not known.</exception>
     /// <exception cref="CudaException">There is no such device, or what it needs is missing; the message is one sentence.</exception>

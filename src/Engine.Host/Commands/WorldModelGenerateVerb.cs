@@ -18,7 +18,7 @@ public sealed class WorldModelGenerateVerb : Verb
     private readonly Option<string?> _input = File("--input", "npz with <case>.context [B,n,H,W,C], <case>.actions [B,frames,A] and, if wanted, <case>.noise.", "in.npz");
     private readonly Option<string?> _out = File("--out", "npz to write: <case>.out [B,frames,H,W,C].", "out.npz");
     private readonly Option<DreamMode> _mode = new("--mode") { Description = "Latents: what happens when the window slides. Films stream.", DefaultValueFactory = _ => DreamMode.Exact };
-    private readonly Option<GemmPrecision> _precision = new("--precision") { Description = "Latents: what the blocks' projections are rounded to; bfloat16 needs AVX-512 BF16.", DefaultValueFactory = _ => GemmPrecision.Float32 };
+    private readonly Option<GemmPrecision?> _precision = PrecisionOption.Create("Latents");
     private readonly Option<string> _device = DeviceOption.Create("Latents: where to dream");
     private readonly Option<ulong> _seed = new("--seed") { Description = "Seed of the noise, where none is given.", HelpName = "number" };
     private readonly Option<string?> _data = File("--data", "Films to dream over again: a folder of clips (mp4 with npz), or RLDS.", "folder");
@@ -51,8 +51,6 @@ public sealed class WorldModelGenerateVerb : Verb
             return 0;
         }
 
-        if (arguments.GetValue(_device) != DeviceOption.Processor && arguments.GetValue(_precision) != GemmPrecision.Float32)
-            throw new UsageException("--precision is of the processor; on a GPU matrices are always bfloat16");
         using var device = DeviceOption.Open(arguments.GetValue(_device)!);
         var job = new GenerateJob
         {
@@ -63,7 +61,7 @@ public sealed class WorldModelGenerateVerb : Verb
             InputPath = Needed(_input),
             OutputPath = Needed(_out),
             Mode = arguments.GetValue(_mode),
-            Precision = arguments.GetValue(_precision),
+            Precision = PrecisionOption.Of(arguments, _precision, device is not null),
             Seed = arguments.GetValue(_seed),
             Device = device,
         };

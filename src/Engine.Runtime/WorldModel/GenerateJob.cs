@@ -32,7 +32,7 @@ public sealed record GenerateJob
     /// <summary>What happens when the window slides; a horizon above 1 is always exact.</summary>
     public DreamMode Mode { get; init; } = DreamMode.Exact;
 
-    /// <summary>What the blocks' projections are rounded to.</summary>
+    /// <summary>What the blocks' projections are rounded to; on a GPU all matrices, activations and caches.</summary>
     public GemmPrecision Precision { get; init; }
 
     /// <summary>Seed of the noise, where none is given.</summary>
@@ -52,7 +52,7 @@ public sealed record GenerateJob
             throw new InvalidDataException($"{SettingsPath}: the streaming mode has no pyramid; take horizon 1 or the exact mode");
         if (settings.Horizon > 1 && Device is not null)
             throw new InvalidDataException($"{SettingsPath}: a horizon above 1 is made on the processor only; take horizon 1 or no --device");
-        using WorldModelWeights weights = WorldModelWeights.Load(WeightFile.Read(WeightsPath), config, Precision);
+        using WorldModelWeights weights = WorldModelWeights.Load(WeightFile.Read(WeightsPath), config, Device is null ? Precision : GemmPrecision.Float32);
         Dictionary<string, NamedArray> input = Npz.Read(InputPath);
         NamedArray contextArray = Require(input, "context");
         if (contextArray.Shape is not [> 0 and var batch, > 0 and var known, _, _, _] || !contextArray.Shape.AsSpan(2).SequenceEqual([config.LatentHeight, config.LatentWidth, config.InChannels]))
@@ -83,7 +83,7 @@ public sealed record GenerateJob
     private void Dream(WorldModelWeights weights, float[] context, float[] actions, float[] noise, int batch, int known, int frames, float[] output)
     {
         int frame = weights.Config.FrameNumbers, width = weights.Config.ActionDim, made = frames - known;
-        using CudaWorldModel? model = Device is null ? null : new CudaWorldModel(Device, weights);
+        using CudaWorldModel? model = Device is null ? null : new CudaWorldModel(Device, weights, Precision);
         using IDream dream = model is null ? new DreamState(weights, batch, Mode, seed: Seed) : new CudaDreamState(model, batch, Mode, seed: Seed);
         var environments = new int[batch];
         var stepActions = new float[batch * width];

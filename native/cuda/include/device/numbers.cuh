@@ -60,4 +60,38 @@ ENGINE_DEVICE void store_numbers(float* to, const float (&x)[8]) {
   store_16(to + 4, as_bits(x[4], x[5], x[6], x[7]));
 }
 
+/// Eight neighbours as they are stored: a row moves in them without being converted.
+template <class number> struct eight_numbers;
+template <> struct eight_numbers<bfloat16> { uint4 words; };
+template <> struct eight_numbers<float> { uint4 first, second; };
+
+ENGINE_DEVICE eight_numbers<bfloat16> load_eight(const bfloat16* from) { return {load_16(from)}; }
+ENGINE_DEVICE eight_numbers<float> load_eight(const float* from) { return {load_16(from), load_16(from + 4)}; }
+ENGINE_DEVICE void store_eight(bfloat16* to, const eight_numbers<bfloat16>& x) { store_16(to, x.words); }
+
+ENGINE_DEVICE void store_eight(float* to, const eight_numbers<float>& x) {
+  store_16(to, x.first);
+  store_16(to + 4, x.second);
+}
+
+ENGINE_DEVICE void unpack(const eight_numbers<bfloat16>& v, float (&x)[8]) { unpack(v.words, x); }
+
+ENGINE_DEVICE void unpack(const eight_numbers<float>& v, float (&x)[8]) {
+  float first[4], second[4];
+  unpack(v.first, first);
+  unpack(v.second, second);
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    x[i] = first[i];
+    x[4 + i] = second[i];
+  }
+}
+
+ENGINE_DEVICE void pack(const float (&x)[8], eight_numbers<bfloat16>& v) { v.words = pack(x); }
+
+ENGINE_DEVICE void pack(const float (&x)[8], eight_numbers<float>& v) {
+  v.first = as_bits(x[0], x[1], x[2], x[3]);
+  v.second = as_bits(x[4], x[5], x[6], x[7]);
+}
+
 }  // namespace engine

@@ -22,7 +22,7 @@ public sealed class BenchWorldModelVerb : Verb
     private readonly Option<int> _batch = Number("--batch", "Dreams that advance together.", 1);
     private readonly Option<int> _frames = Number("--frames", "Frames that are timed in each turn, once the window has slid.", 3);
     private readonly Option<DreamMode> _mode = new("--mode") { Description = "What happens when the window slides: exact or streaming.", DefaultValueFactory = _ => DreamMode.Exact };
-    private readonly Option<GemmPrecision> _precision = new("--precision") { Description = "What the blocks' projections are rounded to; bfloat16 needs AVX-512 BF16.", DefaultValueFactory = _ => GemmPrecision.Float32 };
+    private readonly Option<GemmPrecision?> _precision = PrecisionOption.Create("What matrices are rounded to");
     private readonly Option<string> _device = DeviceOption.Create("Where to dream");
     private readonly Option<int> _pairs = BenchOptions.Pairs(7);
     private readonly Option<string?> _upstream = BenchOptions.Upstream();
@@ -75,17 +75,16 @@ public sealed class BenchWorldModelVerb : Verb
         int pairs = Positive(_pairs), frames = Positive(_frames), batch = Positive(_batch);
         context.Progress.Note("timing worldmodel");
         string name = arguments.GetValue(_device)!;
-        if (name != DeviceOption.Processor && arguments.GetValue(_precision) != GemmPrecision.Float32)
-            throw new UsageException("--precision is of the processor; on a GPU matrices are always bfloat16");
         using var device = DeviceOption.Open(name);
-        var way = new DreamWay(arguments.GetValue(_mode), arguments.GetValue(_precision), device is not null);
+        var way = new DreamWay(arguments.GetValue(_mode), PrecisionOption.Of(arguments, _precision, device is not null), device is not null);
         var figures = await Task.Run(
             () =>
             {
-                using var comparison = new DreamComparison(config, [way], batch, frames, device);
-                using var upstream = arguments.GetValue(_upstream) is { } checkout ? comparison.Start(checkout, arguments.GetValue(_python)!) : null;
+                using var models = new DreamModels(config, [way], device);
+                using var comparison = new DreamComparison(models, [way], batch, frames);
+                using var upstream = arguments.GetValue(_upstream) is { } checkout ? comparison.Start(checkout, arguments.GetValue(_python)!, DeviceOption.TorchName(name)) : null;
                 comparison.Measure(upstream, pairs, cancellation);
-                return new WorldModelFigures(comparison, upstream);
+                return new WorldModelFigures(comparison, comparison.Sides[0], upstream);
             },
             cancellation).WaitAsync(cancellation);
         context.Out.WriteLine(arguments.GetValue(_json) ? JsonSerializer.Serialize(figures, WorldModelFigures.JsonOptions) : figures.ToString());

@@ -6,4 +6,4 @@ namespace Engine.Kernels.Devices.Cuda;
 /// <param name="Grid">Blocks of a launch.</param>
 /// <param name="Threads">Threads in a block of a launch.</param>
 /// <param name="Bytes">Bytes allocated, copied or filled; dynamic shared memory of a launch.</param>
-public sealed record CudaCall(string Name, string Target, CudaGrid Grid, int Threads, long Bytes);
+public readonly record struct CudaCall(string Name, string Target, CudaGrid Grid, int Threads, long Bytes);

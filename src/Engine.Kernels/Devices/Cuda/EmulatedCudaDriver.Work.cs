@@ -44,16 +44,14 @@ public sealed unsafe partial class EmulatedCudaDriver
     public void CopyToDevice(ulong destination, void* source, long bytes, nint stream)
     {
         Within("cuMemcpyHtoDAsync", destination, bytes);
-        nint from = (nint)source;
-        Do(stream, () => NativeMemory.Copy((void*)from, (void*)destination, (nuint)bytes));
+        Move((nint)source, (nint)destination, bytes, stream);
     }
 
     /// <inheritdoc/>
     public void CopyToHost(void* destination, ulong source, long bytes, nint stream)
     {
         Within("cuMemcpyDtoHAsync", source, bytes);
-        nint to = (nint)destination;
-        Do(stream, () => NativeMemory.Copy((void*)source, (void*)to, (nuint)bytes));
+        Move((nint)source, (nint)destination, bytes, stream);
     }
 
     /// <inheritdoc/>
@@ -61,7 +59,7 @@ public sealed unsafe partial class EmulatedCudaDriver
     {
         Within("cuMemcpyDtoDAsync", source, bytes);
         Within("cuMemcpyDtoDAsync", destination, bytes);
-        Do(stream, () => NativeMemory.Copy((void*)source, (void*)destination, (nuint)bytes));
+        Move((nint)source, (nint)destination, bytes, stream);
     }
 
     /// <inheritdoc/>
@@ -76,12 +74,12 @@ public sealed unsafe partial class EmulatedCudaDriver
     {
         if (grid.X < 1 || grid.Y is < 1 or > 65535 || grid.Z is < 1 or > 65535 || threads is < 1 or > 1024)
             throw new CudaException("cuLaunchKernel", 1, $"{grid} blocks of {threads} threads are not a launch (1 … 2147483647 × 65535 × 65535, 1 … 1024)");
-        (Module Module, string Name) target;
+        (Module Module, string Name, byte[] Text) target;
         lock (_lock) target = _functions[function];
         CudaArgument[] kept = arguments.ToArray();
         Do(stream, () =>
         {
-            target.Module.Launch(target.Name, grid, threads, dynamicSharedBytes, kept, Order, OrderSeed);
+            target.Module.Launch(target.Text, grid, threads, dynamicSharedBytes, kept, Order, OrderSeed);
             CheckFences(target.Name);
         });
     }
@@ -118,9 +116,10 @@ public sealed unsafe partial class EmulatedCudaDriver
     /// <inheritdoc/>
     public void LaunchGraph(nint executable, nint stream)
     {
+        NotRecording(stream, "cuGraphLaunch");
         List<Action> work;
         lock (_lock) work = _graphs[executable];
-        Do(stream, () => work.ForEach(step => step()));
+        foreach (Action step in work) step();
     }
 
     /// <inheritdoc/>
@@ -149,12 +148,24 @@ public sealed unsafe partial class EmulatedCudaDriver
         }
     }
 
+    /// <summary>Copies now, without managed memory so that a step's own can be counted, or keeps the copy for the graph that the stream records.</summary>
+    private void Move(nint from, nint to, long bytes, nint stream)
+    {
+        if (Recording(stream) is { } recording) Keep(recording, from, to, bytes);
+        else NativeMemory.Copy((void*)from, (void*)to, (nuint)bytes);
+
+        static void Keep(List<Action> recording, nint from, nint to, long bytes) => recording.Add(() => NativeMemory.Copy((void*)from, (void*)to, (nuint)bytes));
+    }
+
     private void Do(nint stream, Action work)
     {
-        List<Action>? recording;
-        lock (_lock) recording = _streams[stream].Recording;
-        if (recording is null) work();
-        else recording.Add(work);
+        if (Recording(stream) is { } recording) recording.Add(work);
+        else work();
+    }
+
+    private List<Action>? Recording(nint stream)
+    {
+        lock (_lock) return _streams[stream].Recording;
     }
 
     private void NotRecording(nint stream, string call)

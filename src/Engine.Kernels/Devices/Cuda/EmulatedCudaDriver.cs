@@ -22,7 +22,7 @@ public sealed unsafe partial class EmulatedCudaDriver : ICudaDriver
     private readonly Dictionary<nint, long> _events = [];
     private readonly Dictionary<ulong, long> _memory = [];
     private readonly Dictionary<nint, Module> _modules = [];
-    private readonly Dictionary<nint, (Module Module, string Name)> _functions = [];
+    private readonly Dictionary<nint, (Module Module, string Name, byte[] Text)> _functions = [];
     private readonly Dictionary<nint, List<Action>> _graphs = [];
     private long _used;
     private long _next = 1;
@@ -161,7 +161,7 @@ public sealed unsafe partial class EmulatedCudaDriver : ICudaDriver
     public nint GetFunction(nint module, string name)
     {
         nint handle = New();
-        lock (_lock) _functions.Add(handle, (_modules[module], name));
+        lock (_lock) _functions.Add(handle, (_modules[module], name, Encoding.UTF8.GetBytes(name + '\0')));
         return handle;
     }
 
@@ -187,14 +187,13 @@ public sealed unsafe partial class EmulatedCudaDriver : ICudaDriver
         string name, delegate* unmanaged[Cdecl]<byte*, uint*, uint*, uint, void**, int> launch, delegate* unmanaged[Cdecl]<byte*> error,
         delegate* unmanaged[Cdecl]<int, ulong, void> setOrder)
     {
-        public void Launch(string function, CudaGrid grid, int threads, int shared, CudaArgument[] arguments, EmulationOrder order, ulong seed)
+        public void Launch(byte[] function, CudaGrid grid, int threads, int shared, CudaArgument[] arguments, EmulationOrder order, ulong seed)
         {
             void** slots = stackalloc void*[arguments.Length + 1];
             uint* blocks = stackalloc uint[] { (uint)grid.X, (uint)grid.Y, (uint)grid.Z };
             uint* block = stackalloc uint[] { (uint)threads, 1, 1 };
-            byte[] text = Encoding.UTF8.GetBytes(function + '\0');
             fixed (CudaArgument* values = arguments)
-            fixed (byte* characters = text)
+            fixed (byte* characters = function)
             {
                 for (int i = 0; i < arguments.Length; i++) slots[i] = values + i;
                 setOrder((int)order, seed);

@@ -18,11 +18,12 @@ public static partial class Conditioning
     /// <param name="weight">The action embedder's weight, transposed: [actionDim, dim].</param>
     /// <param name="bias">[dim].</param>
     /// <param name="dim">Width of a token.</param>
-    /// <param name="y">[rows, dim].</param>
+    /// <param name="y">[rows, dim], <see cref="Bfloat16"/> or float.</param>
     /// <exception cref="ArgumentException">A length or an alignment does not fit.</exception>
-    public static void Embed(
+    public static void Embed<T>(
         CudaStream stream, DeviceSpan<float> time, DeviceSpan<int> times, DeviceSpan<float> actions, int rows, int rowsPerAction, int actionDim, DeviceSpan<float> weight,
-        DeviceSpan<float> bias, int dim, DeviceSpan<Bfloat16> y)
+        DeviceSpan<float> bias, int dim, DeviceSpan<T> y)
+        where T : unmanaged
     {
         ArgumentOutOfRangeException.ThrowIfNegative(rows);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rowsPerAction);
@@ -39,24 +40,25 @@ public static partial class Conditioning
             DeviceElement.RequireAligned(time, nameof(time));
             DeviceElement.RequireAligned(weight, nameof(weight));
             DeviceElement.RequireAligned(bias, nameof(bias));
-            DeviceElement.RequireAligned(y, nameof(y), 8);
+            DeviceElement.RequireAligned(y, nameof(y), typeof(T) == typeof(float) ? 16 : 8);
         }
 
         stream.Launch(
-            Describe(dim, actionDim), CudaGrid.Cover((long)rows * dim / (dim % 4 == 0 ? 4 : 1), DeviceThreads), time, times, actions, rows, rowsPerAction, weight, bias, y);
+            Describe<T>(dim, actionDim), CudaGrid.Cover((long)rows * dim / (dim % 4 == 0 ? 4 : 1), DeviceThreads), time, times, actions, rows, rowsPerAction, weight, bias, y);
     }
 
     /// <summary>The kernel for a width and a number of numbers in an action: 48 registers, no shared memory.</summary>
-    public static CudaKernel Describe(int dim, int actionDim) => new()
-    {
-        Source = "Conditioning/Conditioning.cu",
-        Function = "condition",
-        Defines = [new("ENG_DIM", dim), new("ENG_ACTIONS", actionDim)],
-        ThreadsPerBlock = DeviceThreads,
-        RegisterBudget = 48,
-        SharedBudget = 0,
-        Hot = true,
-    };
+    public static CudaKernel Describe<T>(int dim, int actionDim)
+        where T : unmanaged => new()
+        {
+            Source = "Conditioning/Conditioning.cu",
+            Function = "condition",
+            Defines = [new("ENG_DIM", dim), new("ENG_ACTIONS", actionDim), new("ENG_OUTPUT", DeviceElement.Name<T>("y"))],
+            ThreadsPerBlock = DeviceThreads,
+            RegisterBudget = 48,
+            SharedBudget = 0,
+            Hot = true,
+        };
 
-    internal static IEnumerable<CudaKernel> CudaKernelsFor(CudaModelShape shape) => [Describe(shape.Dim, shape.ActionDim)];
+    internal static IEnumerable<CudaKernel> CudaKernelsFor(CudaModelShape shape) => [Describe<Bfloat16>(shape.Dim, shape.ActionDim), Describe<float>(shape.Dim, shape.ActionDim)];
 }

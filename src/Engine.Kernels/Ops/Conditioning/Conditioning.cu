@@ -1,4 +1,4 @@
-// silu(time[times[r]] + weight * action[r / rows_per_action] + bias) as bfloat16: what the projection to all shifts, scales and gates is given (adaLN).
+// silu(time[times[r]] + weight * action[r / rows_per_action] + bias) as ENG_OUTPUT, bfloat16 or float: what the projection to all shifts, scales and gates is given (adaLN).
 //
 // An action is a handful of numbers, so its embedding is not worth a GEMM: a thread makes four neighbours of a row with the weight transposed to
 // [actions, dim]. Bound by latency. Budget: 48 registers, no shared memory.
@@ -9,7 +9,7 @@ using namespace engine;
 constexpr int kDim = ENG_DIM, kActions = ENG_ACTIONS, kThreads = 128, kVector = kDim % 4 == 0 ? 4 : 1, kChunks = kDim / kVector;
 
 ENGINE_KERNEL_BOUNDS(condition, kThreads, 1, (
-    const float* time, const int* times, const float* actions, int rows, int rows_per_action, const float* weight, const float* bias, bfloat16* y)) {
+    const float* time, const int* times, const float* actions, int rows, int rows_per_action, const float* weight, const float* bias, ENG_OUTPUT* y)) {
   const int64_t at = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   const int row = static_cast<int>(at / kChunks), column = static_cast<int>(at % kChunks) * kVector;
   if (row >= rows) return;

@@ -4,7 +4,7 @@ using Engine.Kernels.Ops.Philox;
 
 namespace Engine.Kernels.Ops.DdimUpdate;
 
-/// <summary>On a device: DdimUpdate.cu, on latents that stay in token order between denoising steps. <see cref="Apply(CudaStream, PatchGeometry, DeviceSpan{float}, int, DeviceSpan{float}, DeviceSpan{float}, int, int, in DdimStep, DeviceSpan{Bfloat16}, int)"/> gives the processor's bits.</summary>
+/// <summary>On a device: DdimUpdate.cu, on latents that stay in token order between denoising steps. <see cref="Apply{T}(CudaStream, PatchGeometry, DeviceSpan{float}, int, DeviceSpan{float}, DeviceSpan{float}, int, int, in DdimStep, DeviceSpan{T}, int)"/> gives the processor's bits.</summary>
 public static partial class DdimUpdate
 {
     /// <summary>x ← X·x + V·v + Previous·p, row by row, in place; and input ← x.</summary>
@@ -17,12 +17,13 @@ public static partial class DdimUpdate
     /// <param name="previousStride">Distance between rows of previous.</param>
     /// <param name="frames">Number of frames; rows are frames · Tokens.</param>
     /// <param name="step">The factors.</param>
-    /// <param name="input">Where the network reads x, rows <paramref name="inputStride"/> apart; or empty.</param>
+    /// <param name="input">Where the network reads x, <see cref="Bfloat16"/> or float, rows <paramref name="inputStride"/> apart; or empty.</param>
     /// <param name="inputStride">Distance between rows of input.</param>
     /// <exception cref="ArgumentException">A length or an alignment does not fit.</exception>
-    public static void Apply(
+    public static void Apply<T>(
         CudaStream stream, PatchGeometry geometry, DeviceSpan<float> x, int xStride, DeviceSpan<float> v, DeviceSpan<float> previous, int previousStride, int frames, in DdimStep step,
-        DeviceSpan<Bfloat16> input, int inputStride)
+        DeviceSpan<T> input, int inputStride)
+        where T : unmanaged
     {
         ArgumentOutOfRangeException.ThrowIfNegative(frames);
         geometry.CheckTokens(x, xStride, frames, nameof(x));
@@ -30,7 +31,7 @@ public static partial class DdimUpdate
         if (step.Previous != 0) geometry.CheckTokens(previous, previousStride, frames, nameof(previous));
         if (input.Length != 0) geometry.CheckTokens(input, inputStride, frames, nameof(input));
         stream.Launch(
-            Describe(geometry, "ddim_update"), geometry.Grid(frames), x, xStride, v, step.Previous != 0 ? previous : default, previousStride, frames * geometry.Tokens,
+            Describe<T>(geometry, "ddim_update"), geometry.Grid(frames), x, xStride, v, step.Previous != 0 ? previous : default, previousStride, frames * geometry.Tokens,
             step.X, step.V, step.Previous, DeviceElement.OrNone(input), inputStride);
     }
 
@@ -46,36 +47,38 @@ public static partial class DdimUpdate
     /// <param name="streamConstant">What the numbers are for.</param>
     /// <param name="x">Receives the noise, rows <paramref name="xStride"/> apart.</param>
     /// <param name="xStride">Distance between rows of x.</param>
-    /// <param name="input">Where the network reads x, rows <paramref name="inputStride"/> apart; or empty.</param>
+    /// <param name="input">Where the network reads x, <see cref="Bfloat16"/> or float, rows <paramref name="inputStride"/> apart; or empty.</param>
     /// <param name="inputStride">Distance between rows of input.</param>
     /// <exception cref="ArgumentException">A length or an alignment does not fit.</exception>
-    public static void Begin(
+    public static void Begin<T>(
         CudaStream stream, PatchGeometry geometry, DeviceSpan<uint> keys, int frames, ulong seed, uint streamConstant, DeviceSpan<float> x, int xStride,
-        DeviceSpan<Bfloat16> input, int inputStride)
+        DeviceSpan<T> input, int inputStride)
+        where T : unmanaged
     {
         ArgumentOutOfRangeException.ThrowIfNegative(frames);
         keys.Require((long)frames * Philox.Philox.DeviceKeyLength, nameof(keys), $"frames × 3 = {frames} × 3");
         geometry.CheckTokens(x, xStride, frames, nameof(x));
         if (input.Length != 0) geometry.CheckTokens(input, inputStride, frames, nameof(input));
         stream.Launch(
-            Describe(geometry, "ddim_begin"), geometry.Grid(frames), keys, frames, (uint)seed, (uint)(seed >> 32), streamConstant, x, xStride, DeviceElement.OrNone(input), inputStride);
+            Describe<T>(geometry, "ddim_begin"), geometry.Grid(frames), keys, frames, (uint)seed, (uint)(seed >> 32), streamConstant, x, xStride, DeviceElement.OrNone(input), inputStride);
     }
 
     /// <summary>A kernel for a geometry: ddim_update or ddim_begin; 40 registers, no shared memory.</summary>
-    public static CudaKernel Describe(PatchGeometry geometry, string function) => new()
-    {
-        Source = "DdimUpdate/DdimUpdate.cu",
-        Function = function,
-        Defines = geometry.Defines,
-        ThreadsPerBlock = PatchGeometry.DeviceThreads,
-        RegisterBudget = 40,
-        SharedBudget = 0,
-        Hot = true,
-    };
+    public static CudaKernel Describe<T>(PatchGeometry geometry, string function)
+        where T : unmanaged => new()
+        {
+            Source = "DdimUpdate/DdimUpdate.cu",
+            Function = function,
+            Defines = [.. geometry.Defines, new("ENG_INPUT", DeviceElement.Name<T>("input"))],
+            ThreadsPerBlock = PatchGeometry.DeviceThreads,
+            RegisterBudget = 40,
+            SharedBudget = 0,
+            Hot = true,
+        };
 
     internal static IEnumerable<CudaKernel> CudaKernelsFor(CudaModelShape shape)
     {
         PatchGeometry geometry = PatchGeometry.Of(shape);
-        return [Describe(geometry, "ddim_update"), Describe(geometry, "ddim_begin")];
+        return [Describe<Bfloat16>(geometry, "ddim_update"), Describe<Bfloat16>(geometry, "ddim_begin"), Describe<float>(geometry, "ddim_update"), Describe<float>(geometry, "ddim_begin")];
     }
 }

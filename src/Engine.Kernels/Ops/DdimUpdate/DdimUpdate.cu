@@ -1,7 +1,7 @@
 // The sampler's two kernels, on latents in token order [frames * tokens, patch * patch * channels], so that nothing is rearranged between denoising steps.
 //
-// ddim_update: x <- X x + V v + Previous p, in place, and the same as bfloat16 where the network reads it. ddim_begin: x <- standard normal numbers of the
-// frame's own key (as Philox.FillNormal draws them for [height, width, channels]), and the same as bfloat16.
+// ddim_update: x <- X x + V v + Previous p, in place, and the same as ENG_INPUT (bfloat16 or float) where the network reads it. ddim_begin: x <- standard normal numbers of the
+// frame's own key (as Philox.FillNormal draws them for [height, width, channels]), and the same as ENG_INPUT.
 // Four neighbours a thread where a run of patch * channels is a multiple of 4; bound by latency for one environment. Budget: 40 registers, no shared memory.
 #include "engine_patch.cuh"
 
@@ -9,7 +9,7 @@ using namespace engine;
 
 ENGINE_KERNEL_BOUNDS(ddim_update, patch_threads, 1, (
     float* x, int x_stride, const float* v, const float* previous, int previous_stride, int rows, float factor_x, float factor_v, float factor_previous,
-    bfloat16* input, int input_stride)) {
+    ENG_INPUT* input, int input_stride)) {
   constexpr int chunks = patch_numbers / patch_vector;
   const int64_t at = static_cast<int64_t>(blockIdx.x) * patch_threads + threadIdx.x, row = at / chunks;
   const int column = static_cast<int>(at % chunks) * patch_vector;
@@ -28,7 +28,7 @@ ENGINE_KERNEL_BOUNDS(ddim_update, patch_threads, 1, (
 }
 
 ENGINE_KERNEL_BOUNDS(ddim_begin, patch_threads, 1, (
-    const uint32_t* keys, int frames, uint32_t seed_low, uint32_t seed_high, uint32_t stream, float* x, int x_stride, bfloat16* input, int input_stride)) {
+    const uint32_t* keys, int frames, uint32_t seed_low, uint32_t seed_high, uint32_t stream, float* x, int x_stride, ENG_INPUT* input, int input_stride)) {
   const patch_place at = patch_place::of_thread(frames);
   if (!at.present) return;
   const uint32_t* own = keys + 3 * at.frame;

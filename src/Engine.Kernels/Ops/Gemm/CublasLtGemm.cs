@@ -96,7 +96,7 @@ public sealed unsafe class CublasLtGemm : IDisposable
     /// </summary>
     private Product? Ask(Key key)
     {
-        int stored = key.Input switch { GemmInput.Bfloat16 => RealBfloat16, GemmInput.Half => RealHalf, _ => RealE4M3 };
+        int stored = key.Input switch { GemmInput.Bfloat16 => RealBfloat16, GemmInput.Half => RealHalf, GemmInput.Float8 => RealE4M3, _ => Real32F };
         nint handle = 0;
         Require(_library.DescriptionCreate(&handle, Compute32F, Real32F), "cublasLtMatmulDescCreate");
         var product = new Product { Description = new CudaHandle(handle, value => _library.DescriptionDestroy(value)) };

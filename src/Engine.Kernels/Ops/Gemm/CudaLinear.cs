@@ -57,7 +57,7 @@ public sealed record CudaLinear
     public bool? Warpgroups { get; init; }
 
     /// <summary>Bytes of one number of W or x.</summary>
-    public int ElementBytes => Input == GemmInput.Float8 ? 1 : 2;
+    public int ElementBytes => Input switch { GemmInput.Float8 => 1, GemmInput.Float32 => 4, _ => 2 };
 
     private int Alignment => 16 / ElementBytes;
 
@@ -73,6 +73,10 @@ public sealed record CudaLinear
     /// <summary>In binary16; as with bfloat16.</summary>
     public static CudaLinear Of(DeviceSpan<Half> weight, DeviceSpan<float> bias, int inputs, int outputs) =>
         new(weight.Address, weight.Length, bias, inputs, outputs, GemmInput.Half, 1);
+
+    /// <summary>In float32; inputs is a multiple of 4.</summary>
+    public static CudaLinear Of(DeviceSpan<float> weight, DeviceSpan<float> bias, int inputs, int outputs) =>
+        new(weight.Address, weight.Length, bias, inputs, outputs, GemmInput.Float32, 1);
 
     /// <summary>In e4m3; inputs is a multiple of 16, and <paramref name="scale"/> the product of the scales that W and x were divided by.</summary>
     public static CudaLinear Of(DeviceSpan<Float8> weight, DeviceSpan<float> bias, int inputs, int outputs, float scale) =>

@@ -83,7 +83,12 @@ public static partial class Gemm
         Describe(tile, GemmInput.Bfloat16, ActivationFunction.None, bfloat16: false),
         Describe(tile, GemmInput.Bfloat16, ActivationFunction.GeluTanh, bfloat16: true),
         Describe(tile, GemmInput.Bfloat16, null, bfloat16: false),
-    });
+    }).Concat(
+    [
+        Describe(GemmTile.Small, GemmInput.Float32, ActivationFunction.None, bfloat16: false),
+        Describe(GemmTile.Small, GemmInput.Float32, ActivationFunction.GeluTanh, bfloat16: false),
+        Describe(GemmTile.Small, GemmInput.Float32, null, bfloat16: false),
+    ]);
 
     internal static void Multiply<TInput, TOutput>(
         GemmPlan plan, CudaStream stream, DeviceSpan<TInput> x, int rows, CudaLinear linear, DeviceSpan<TOutput> y, GemmWorkspace workspace, ActivationFunction activation)
@@ -125,7 +130,7 @@ public static partial class Gemm
         where TInput : unmanaged
         where TOutput : unmanaged
     {
-        Type stored = linear.Input switch { GemmInput.Bfloat16 => typeof(Bfloat16), GemmInput.Half => typeof(Half), _ => typeof(Float8) };
+        Type stored = linear.Input switch { GemmInput.Bfloat16 => typeof(Bfloat16), GemmInput.Half => typeof(Half), GemmInput.Float8 => typeof(Float8), _ => typeof(float) };
         if (typeof(TInput) != stored) throw new ArgumentException($"x must be {stored.Name}, as the weight is, it is {typeof(TInput).Name}.", nameof(x));
         ArgumentOutOfRangeException.ThrowIfNegative(rows);
         x.Require((long)rows * linear.Inputs, nameof(x), $"rows × inputs = {rows} × {linear.Inputs}");

@@ -1,7 +1,7 @@
 // C[M, N] = epilogue(scale * A[M, K] * W[N, K]^T + bias): every linear layer of the world model, on tensor cores: by mma.sync (sm_80 and newer), or with
-// ENG_WARPGROUP by wgmma (sm_90a).
+// ENG_WARPGROUP by wgmma (sm_90a); in float32, as a yardstick, on the ordinary cores.
 //
-// A block owns one tile of C; engine_tile.cuh and engine_warpgroup.cuh say how it is summed. Rows beyond M and N and chunks beyond K are filled with zeros by the
+// A block owns one tile of C; engine_tile.cuh, engine_warpgroup.cuh and engine_float32.cuh say how it is summed. Rows beyond M and N and chunks beyond K are filled with zeros by the
 // copy itself, so any M and N will do; K, lda and ldw must be multiples of 16 bytes and A, W aligned to 16 bytes.
 //
 // Where the grid has a second axis, blockIdx.y shares out K. Each block leaves its float32 tile in the workspace; the one that arrives last adds the parts up in
@@ -22,6 +22,8 @@
 // Budget: 64x64 warp tiles have 128 accumulators, at most 255 registers, 128 threads, two blocks an SM; warp groups 128 accumulators, 256 threads, one block; no spills.
 #if ENG_WARPGROUP
 #include "engine_warpgroup.cuh"
+#elif ENG_INPUT == 3
+#include "engine_float32.cuh"
 #else
 #include "engine_tile.cuh"
 #endif
@@ -31,6 +33,8 @@ using namespace engine;
 #if ENG_WARPGROUP
 static_assert(ENG_TILE_M == 128 && ENG_TILE_N == 256 && ENG_ROW_BYTES == 128 && ENG_INPUT == 0, "warp groups multiply 128 x 256 in bfloat16");
 using product = warpgroup_product<ENG_STAGES>;
+#elif ENG_INPUT == 3
+using product = float32_product<ENG_TILE_M, ENG_TILE_N, ENG_ROW_BYTES, ENG_STAGES, ENG_WARPS_M, ENG_WARPS_N>;
 #else
 using product = tile_product<ENG_TILE_M, ENG_TILE_N, ENG_ROW_BYTES, ENG_STAGES, ENG_WARPS_M, ENG_WARPS_N, ENG_INPUT>;
 #endif

@@ -15,4 +15,7 @@ public enum GemmInput
     /// such sums, add to that.
     /// </summary>
     Float8,
+
+    /// <summary>Nothing is rounded; no tensor cores, a small part of their speed: what the others are held against.</summary>
+    Float32,
 }

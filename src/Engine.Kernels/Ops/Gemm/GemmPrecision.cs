@@ -6,6 +6,6 @@ public enum GemmPrecision
     /// <summary>Nothing is rounded.</summary>
     Float32,
 
-    /// <summary>8 bits of mantissa, twice the speed; needs AVX-512 BF16.</summary>
+    /// <summary>8 bits of mantissa, twice the speed; on the processor it needs AVX-512 BF16.</summary>
     BFloat16,
 }

@@ -34,7 +34,7 @@ public sealed record GemmTile(int Rows, int Columns, int Stages, int BlocksPerMu
     /// <summary>Those for Hopper, largest first.</summary>
     public static readonly IReadOnlyList<GemmTile> AllOfHopper = [Warpgroup, .. All];
 
-    private static readonly IReadOnlyList<GemmTile> s_warpgroup = [Warpgroup];
+    private static readonly IReadOnlyList<GemmTile> s_warpgroup = [Warpgroup], s_float32 = [Small];
 
     /// <summary>Threads in a block: four warps, or two warp groups.</summary>
     public int Threads => Warpgroups ? 256 : 128;
@@ -50,7 +50,9 @@ public sealed record GemmTile(int Rows, int Columns, int Stages, int BlocksPerMu
     /// than the others', so that a row's bits depend on which of the two is taken; <paramref name="warpgroups"/> can fix it.
     /// </summary>
     internal static IReadOnlyList<GemmTile> For(CudaDeviceInfo device, GemmInput input, bool? warpgroups) =>
-        warpgroups == false || device.Architecture != "sm_90a" || input != GemmInput.Bfloat16 ? All : warpgroups == true ? s_warpgroup : AllOfHopper;
+        input == GemmInput.Float32 ? s_float32
+        : warpgroups == false || device.Architecture != "sm_90a" || input != GemmInput.Bfloat16 ? All
+        : warpgroups == true ? s_warpgroup : AllOfHopper;
 
     /// <summary>What it is compiled for.</summary>
     internal IReadOnlyList<string> Architectures => Warpgroups ? ["sm_90a"] : CudaKernel.AllArchitectures;

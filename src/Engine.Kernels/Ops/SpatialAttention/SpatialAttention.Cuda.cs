@@ -8,6 +8,9 @@ public static partial class SpatialAttention
     /// <summary>Keys and values of a slice.</summary>
     private const int SliceKeys = 64;
 
+    /// <summary>Threads of the kernel in float32.</summary>
+    private const int Float32Threads = 128;
+
     /// <summary>softmax(q·kᵀ / √headWidth)·v in every frame, bfloat16 with float32 sums.</summary>
     /// <param name="stream">Where the work goes.</param>
     /// <param name="qkv">[frames, tokens, 3 · heads · headWidth]: rotated queries, rotated keys, values, each split into heads; at a multiple of 16 bytes.</param>
@@ -42,11 +45,44 @@ public static partial class SpatialAttention
         };
     }
 
+    /// <summary>The same in float32 throughout, slowly: what bfloat16 is held against.</summary>
+    /// <inheritdoc cref="Apply(CudaStream, DeviceSpan{Bfloat16}, int, int, int, int, DeviceSpan{Bfloat16})"/>
+    public static void Apply(CudaStream stream, DeviceSpan<float> qkv, int frames, int tokens, int heads, int headWidth, DeviceSpan<float> output)
+    {
+        Check(qkv, frames, tokens, heads, headWidth, output);
+        int lanes = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)headWidth / 8);
+        stream.Launch(
+            DescribeFloat32(heads, headWidth), CudaGrid.Cover((long)frames * tokens * heads * lanes, Float32Threads), qkv, output, frames * tokens, tokens, 1.44269504f / MathF.Sqrt(headWidth));
+    }
+
+    /// <summary>The kernel in float32: 64 registers, no shared memory, no spills.</summary>
+    public static CudaKernel DescribeFloat32(int heads, int headWidth) => new()
+    {
+        Source = "SpatialAttention/SpatialAttentionFloat32.cu",
+        Function = "spatial_attention_float32",
+        Defines = [new("ENG_HEADS", heads), new("ENG_HEAD_WIDTH", headWidth)],
+        ThreadsPerBlock = Float32Threads,
+        RegisterBudget = 64,
+        SharedBudget = 0,
+        Hot = true,
+    };
+
     internal static IEnumerable<CudaKernel> CudaKernelsFor(CudaModelShape shape) =>
-        SpatialAttentionPlan.All(1, shape.Tokens, shape.Heads, shape.HeadWidth).Where((plan, index) => plan.Queries <= shape.Tokens || index == 2).Select(plan => Describe(plan, shape.HeadWidth));
+        SpatialAttentionPlan.All(1, shape.Tokens, shape.Heads, shape.HeadWidth).Where((plan, index) => plan.Queries <= shape.Tokens || index == 2).Select(plan => Describe(plan, shape.HeadWidth)).Append(DescribeFloat32(shape.Heads, shape.HeadWidth));
 
     internal static void Apply(
         SpatialAttentionPlan plan, CudaStream stream, DeviceSpan<Bfloat16> qkv, int frames, int tokens, int heads, int headWidth, DeviceSpan<Bfloat16> output)
+    {
+        Check(qkv, frames, tokens, heads, headWidth, output);
+        int dim = heads * headWidth;
+        const ulong size = sizeof(ushort);
+        stream.Launch(
+            Describe(plan, headWidth), plan.Grid, qkv, CudaArgument.Pointer(qkv.Address + (ulong)dim * size), CudaArgument.Pointer(qkv.Address + 2 * (ulong)dim * size), output,
+            tokens, 3 * dim, dim, 1.44269504f / MathF.Sqrt(headWidth));
+    }
+
+    private static void Check<T>(DeviceSpan<T> qkv, int frames, int tokens, int heads, int headWidth, DeviceSpan<T> output)
+        where T : unmanaged
     {
         ArgumentOutOfRangeException.ThrowIfNegative(frames);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(frames, ushort.MaxValue);
@@ -60,9 +96,5 @@ public static partial class SpatialAttention
         output.Require((long)frames * tokens * dim, nameof(output), $"frames × tokens × heads · headWidth = {frames} × {tokens} × {dim}");
         if (qkv.Address % 16 != 0 || output.Address % 16 != 0)
             throw new ArgumentException($"qkv and output must start at multiples of 16 bytes, they start at 0x{qkv.Address:x} and 0x{output.Address:x}.", nameof(qkv));
-        const ulong size = sizeof(ushort);
-        stream.Launch(
-            Describe(plan, headWidth), plan.Grid, qkv, CudaArgument.Pointer(qkv.Address + (ulong)dim * size), CudaArgument.Pointer(qkv.Address + 2 * (ulong)dim * size), output,
-            tokens, 3 * dim, dim, 1.44269504f / MathF.Sqrt(headWidth));
     }
 }

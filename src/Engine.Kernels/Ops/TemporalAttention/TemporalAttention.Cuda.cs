@@ -4,7 +4,7 @@ using Engine.Kernels.Ops.Rotary;
 namespace Engine.Kernels.Ops.TemporalAttention;
 
 /// <summary>
-/// On a device: TemporalAttention.cu, for frames of any number of environments in one launch. Keys, values and results are bfloat16, sums float32. Frames of one
+/// On a device: TemporalAttention.cu, for frames of any number of environments in one launch. Queries, keys, values and results are <see cref="Bfloat16"/>, or float, which is slower and tells its rounding from a fault; sums are float32. Frames of one
 /// environment are first all appended and then attended; where every frame is of another environment, one launch does both.
 /// </summary>
 public static partial class TemporalAttention
@@ -21,12 +21,13 @@ public static partial class TemporalAttention
     /// <param name="keys">Caches, each of <see cref="TemporalAttentionShape.CacheLength"/>.</param>
     /// <param name="values">Likewise.</param>
     /// <exception cref="ArgumentException">A length or an alignment does not fit.</exception>
-    public static void Append(
-        CudaStream stream, TemporalAttentionShape shape, DeviceSpan<Bfloat16> qkv, DeviceSpan<int> descriptions, int frames, DeviceRotaryTable table,
-        DeviceSpan<Bfloat16> keys, DeviceSpan<Bfloat16> values)
+    public static void Append<T>(
+        CudaStream stream, TemporalAttentionShape shape, DeviceSpan<T> qkv, DeviceSpan<int> descriptions, int frames, DeviceRotaryTable table,
+        DeviceSpan<T> keys, DeviceSpan<T> values)
+        where T : unmanaged
     {
         Check(shape, qkv, descriptions, frames, table, keys, values);
-        stream.Launch(Describe(shape, "temporal_append"), Grid(shape, frames), qkv, descriptions, frames * shape.Tokens, table.Angles, keys, values);
+        stream.Launch(Describe<T>(shape, "temporal_append"), Grid(shape, frames), qkv, descriptions, frames * shape.Tokens, table.Angles, keys, values);
     }
 
     /// <summary>softmax(rotate(q)·keysᵀ / √HeadWidth)·values over each frame's slots, its own included, which must have been appended.</summary>
@@ -40,48 +41,52 @@ public static partial class TemporalAttention
     /// <param name="values">Caches.</param>
     /// <param name="output">[frames, Tokens, Dim].</param>
     /// <exception cref="ArgumentException">A length or an alignment does not fit.</exception>
-    public static void Attend(
-        CudaStream stream, TemporalAttentionShape shape, DeviceSpan<Bfloat16> qkv, DeviceSpan<int> descriptions, int frames, DeviceRotaryTable table,
-        DeviceSpan<Bfloat16> keys, DeviceSpan<Bfloat16> values, DeviceSpan<Bfloat16> output) =>
+    public static void Attend<T>(
+        CudaStream stream, TemporalAttentionShape shape, DeviceSpan<T> qkv, DeviceSpan<int> descriptions, int frames, DeviceRotaryTable table,
+        DeviceSpan<T> keys, DeviceSpan<T> values, DeviceSpan<T> output)
+        where T : unmanaged =>
         Attend("temporal_attend", stream, shape, qkv, descriptions, frames, table, keys, values, output);
 
     /// <summary>Both at once, bit for bit the same; no two frames may be of one environment.</summary>
-    /// <inheritdoc cref="Attend(CudaStream, TemporalAttentionShape, DeviceSpan{Bfloat16}, DeviceSpan{int}, int, DeviceRotaryTable, DeviceSpan{Bfloat16}, DeviceSpan{Bfloat16}, DeviceSpan{Bfloat16})"/>
-    public static void AppendAndAttend(
-        CudaStream stream, TemporalAttentionShape shape, DeviceSpan<Bfloat16> qkv, DeviceSpan<int> descriptions, int frames, DeviceRotaryTable table,
-        DeviceSpan<Bfloat16> keys, DeviceSpan<Bfloat16> values, DeviceSpan<Bfloat16> output) =>
+    /// <inheritdoc cref="Attend{T}(CudaStream, TemporalAttentionShape, DeviceSpan{T}, DeviceSpan{int}, int, DeviceRotaryTable, DeviceSpan{T}, DeviceSpan{T}, DeviceSpan{T})"/>
+    public static void AppendAndAttend<T>(
+        CudaStream stream, TemporalAttentionShape shape, DeviceSpan<T> qkv, DeviceSpan<int> descriptions, int frames, DeviceRotaryTable table,
+        DeviceSpan<T> keys, DeviceSpan<T> values, DeviceSpan<T> output)
+        where T : unmanaged =>
         Attend("temporal_append_attend", stream, shape, qkv, descriptions, frames, table, keys, values, output);
 
     /// <summary>A kernel for a shape: 128 registers at most, no shared memory, no spills.</summary>
     /// <param name="shape">What it is specialised to.</param>
     /// <param name="function">temporal_append, temporal_attend or temporal_append_attend.</param>
-    public static CudaKernel Describe(TemporalAttentionShape shape, string function) => new()
-    {
-        Source = "TemporalAttention/TemporalAttention.cu",
-        Function = function,
-        Defines = shape.Defines,
-        ThreadsPerBlock = DeviceThreads,
-        RegisterBudget = function == "temporal_append" ? 40 : 128,
-        SharedBudget = 0,
-        Hot = true,
-    };
+    public static CudaKernel Describe<T>(TemporalAttentionShape shape, string function)
+        where T : unmanaged => new()
+        {
+            Source = "TemporalAttention/TemporalAttention.cu",
+            Function = function,
+            Defines = [.. shape.Defines, new("ENG_NUMBER", DeviceElement.Name<T>("qkv"))],
+            ThreadsPerBlock = DeviceThreads,
+            RegisterBudget = function == "temporal_append" ? 40 : 128,
+            SharedBudget = 0,
+            Hot = true,
+        };
 
     internal static IEnumerable<CudaKernel> CudaKernelsFor(CudaModelShape shape)
     {
         var own = new TemporalAttentionShape(shape.Tokens, shape.Heads, shape.HeadWidth, shape.Window);
-        return [Describe(own, "temporal_append"), Describe(own, "temporal_attend"), Describe(own, "temporal_append_attend")];
+        return new[] { "temporal_append", "temporal_attend", "temporal_append_attend" }.SelectMany(function => new[] { Describe<Bfloat16>(own, function), Describe<float>(own, function) });
     }
 
-    private static void Attend(
-        string function, CudaStream stream, TemporalAttentionShape shape, DeviceSpan<Bfloat16> qkv, DeviceSpan<int> descriptions, int frames, DeviceRotaryTable table,
-        DeviceSpan<Bfloat16> keys, DeviceSpan<Bfloat16> values, DeviceSpan<Bfloat16> output)
+    private static void Attend<T>(
+        string function, CudaStream stream, TemporalAttentionShape shape, DeviceSpan<T> qkv, DeviceSpan<int> descriptions, int frames, DeviceRotaryTable table,
+        DeviceSpan<T> keys, DeviceSpan<T> values, DeviceSpan<T> output)
+        where T : unmanaged
     {
         Check(shape, qkv, descriptions, frames, table, keys, values);
         output.Require((long)frames * shape.Tokens * shape.Dim, nameof(output), $"frames × tokens × dim = {frames} × {shape.Tokens} × {shape.Dim}");
         DeviceElement.RequireAligned(output, nameof(output));
         // Scores are powers of two, so that the kernel's exponential is one instruction.
         float scale = 1.44269504f / MathF.Sqrt(shape.HeadWidth);
-        stream.Launch(Describe(shape, function), Grid(shape, frames), qkv, descriptions, frames * shape.Tokens, table.Angles, keys, values, output, scale);
+        stream.Launch(Describe<T>(shape, function), Grid(shape, frames), qkv, descriptions, frames * shape.Tokens, table.Angles, keys, values, output, scale);
     }
 
     private static CudaGrid Grid(TemporalAttentionShape shape, int frames)
@@ -90,8 +95,9 @@ public static partial class TemporalAttention
         return CudaGrid.Cover((long)frames * shape.Tokens * shape.Heads * group, DeviceThreads);
     }
 
-    private static void Check(
-        TemporalAttentionShape shape, DeviceSpan<Bfloat16> qkv, DeviceSpan<int> descriptions, int frames, DeviceRotaryTable table, DeviceSpan<Bfloat16> keys, DeviceSpan<Bfloat16> values)
+    private static void Check<T>(
+        TemporalAttentionShape shape, DeviceSpan<T> qkv, DeviceSpan<int> descriptions, int frames, DeviceRotaryTable table, DeviceSpan<T> keys, DeviceSpan<T> values)
+        where T : unmanaged
     {
         ArgumentOutOfRangeException.ThrowIfNegative(frames);
         if (table.HeadWidth != shape.HeadWidth) throw new ArgumentException($"table is for heads {table.HeadWidth} wide, they are {shape.HeadWidth}.", nameof(table));

@@ -1,7 +1,7 @@
 // Causal attention in time over a ring of cached keys and values, for many frames at once: softmax(rotate(q) * keys^T / sqrt(width)) * values, for each
 // frame, token and head over the slots that the frame sees; and the entry of a frame's own rotated keys and values into its slot.
 //
-// Everything is bfloat16, sums are float32. A cache is [caches, slots, tokens, dim], so that a frame's entry is a copy of rows and a warp reads
+// Numbers are stored as ENG_NUMBER, bfloat16 or (as a yardstick for it) float; sums are float32. A cache is [caches, slots, tokens, dim], so that a frame's entry is a copy of rows and a warp reads
 // whole lines. frames is [frames, 3 + window]: cache, position, number of slots, the slots oldest first; the last is the frame's own.
 // A head's numbers lie eight to a lane: a group of width / 8 lanes (rounded up to a power of two) has a query, and with 64-wide heads a warp has four heads
 // of one token, 512 bytes in a row. Up to seven slots are read at once before their use (a window of 10 in two rounds of five); a running maximum and sum
@@ -9,20 +9,21 @@
 // its result is bit for bit that of temporal_append followed by temporal_attend.
 //
 // Roofline: slots * 4 * dim bytes a token and hardly an operation on them, so bandwidth of L2 or HBM; one environment (256 tokens of 1024, 10 slots,
-// 10 MB) is bound by the latency of two rounds of loads. Budget: 128 registers, no shared memory, no spills.
+// 10 MB) is bound by the latency of two rounds of loads. Budget: 128 registers, no shared memory, no spills. In float two slots are read at once, for the registers' sake.
 #include "engine_device.cuh"
 
 using namespace engine;
 
 constexpr int kHeads = ENG_HEADS, kHeadWidth = ENG_HEAD_WIDTH, kDim = kHeads * kHeadWidth, kTokens = ENG_TOKENS, kWindow = ENG_WINDOW, kThreads = 128;
 constexpr int kLanes = kHeadWidth / 8, kGroup = kLanes <= 1 ? 1 : kLanes <= 2 ? 2 : kLanes <= 4 ? 4 : kLanes <= 8 ? 8 : 16;
-constexpr int kRounds = (kWindow + 6) / 7, kAhead = (kWindow + kRounds - 1) / kRounds;
+using number = ENG_NUMBER;
+constexpr int kMost = sizeof(number) == 2 ? 7 : 2, kRounds = (kWindow + kMost - 1) / kMost, kAhead = (kWindow + kRounds - 1) / kRounds;
 constexpr float kLowest = -1e30f;
 static_assert(kHeadWidth % 8 == 0 && kHeadWidth <= 128, "a head is 8, 16, … 128 wide");
 
 template <bool appends, bool attends>
 ENGINE_DEVICE void work(
-    const bfloat16* qkv, const int* frames, int rows, const float* table, bfloat16* keys, bfloat16* values, bfloat16* output, float scale) {
+    const number* qkv, const int* frames, int rows, const float* table, number* keys, number* values, number* output, float scale) {
   const int64_t at = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   const int part = static_cast<int>(at % kGroup);
   const int64_t group = at / kGroup;
@@ -35,21 +36,21 @@ ENGINE_DEVICE void work(
   const int position = description[1], count = description[2];
   constexpr int64_t slot_length = static_cast<int64_t>(kTokens) * kDim;
   const int64_t cache = static_cast<int64_t>(description[0]) * kWindow * slot_length + static_cast<int64_t>(token) * kDim + column;
-  const bfloat16* from = qkv + static_cast<int64_t>(row) * (3 * kDim) + column;
+  const number* from = qkv + static_cast<int64_t>(row) * (3 * kDim) + column;
 
   float turn[8];
   load_numbers(table + position * kHeadWidth + column % kHeadWidth, turn);
-  uint4 own_key = make_uint4(0, 0, 0, 0), own_value = own_key;
+  eight_numbers<number> own_key = {}, own_value = {};
   if (appends) {
     float key[8];
     load_numbers(from + kDim, key);
     rotate(key, turn);
-    own_key = pack(key);
-    own_value = load_16(from + 2 * kDim);
+    pack(key, own_key);
+    own_value = load_eight(from + 2 * kDim);
     const int64_t to = cache + slots[count - 1] * slot_length;
     if (present) {
-      store_16(keys + to, own_key);
-      store_16(values + to, own_value);
+      store_eight(keys + to, own_key);
+      store_eight(values + to, own_value);
     }
   }
   if (!attends) return;
@@ -68,14 +69,14 @@ ENGINE_DEVICE void work(
 #pragma unroll
   for (int offset = 16; offset > 0; offset /= 2) most = max(most, __shfl_xor_sync(ENGINE_FULL_WARP, most, offset));
   for (int first = 0; first < most; first += kAhead) {
-    uint4 key[kAhead], value[kAhead];
+    eight_numbers<number> key[kAhead], value[kAhead];
 #pragma unroll
     for (int i = 0; i < kAhead; i++) {
       const int slot = min(first + i, count - 1);
       const bool own = appends && slot == count - 1;
       const int64_t place = cache + slots[slot] * slot_length;
-      key[i] = own ? own_key : load_16(keys + place);
-      value[i] = own ? own_value : load_16(values + place);
+      key[i] = own ? own_key : load_eight(keys + place);
+      value[i] = own ? own_value : load_eight(values + place);
     }
     float score[kAhead], new_highest = highest;
 #pragma unroll
@@ -110,16 +111,16 @@ ENGINE_DEVICE void work(
   store_numbers(output + static_cast<int64_t>(row) * kDim + column, sums);
 }
 
-ENGINE_KERNEL_BOUNDS(temporal_append, kThreads, 4, (const bfloat16* qkv, const int* frames, int rows, const float* table, bfloat16* keys, bfloat16* values)) {
+ENGINE_KERNEL_BOUNDS(temporal_append, kThreads, 4, (const number* qkv, const int* frames, int rows, const float* table, number* keys, number* values)) {
   work<true, false>(qkv, frames, rows, table, keys, values, nullptr, 0.0f);
 }
 
 ENGINE_KERNEL_BOUNDS(temporal_attend, kThreads, 4, (
-    const bfloat16* qkv, const int* frames, int rows, const float* table, bfloat16* keys, bfloat16* values, bfloat16* output, float scale)) {
+    const number* qkv, const int* frames, int rows, const float* table, number* keys, number* values, number* output, float scale)) {
   work<false, true>(qkv, frames, rows, table, keys, values, output, scale);
 }
 
 ENGINE_KERNEL_BOUNDS(temporal_append_attend, kThreads, 4, (
-    const bfloat16* qkv, const int* frames, int rows, const float* table, bfloat16* keys, bfloat16* values, bfloat16* output, float scale)) {
+    const number* qkv, const int* frames, int rows, const float* table, number* keys, number* values, number* output, float scale)) {
   work<true, true>(qkv, frames, rows, table, keys, values, output, scale);
 }

@@ -1,7 +1,6 @@
 using Engine.Kernels.Devices.Cuda;
 using Engine.Kernels.Ops.DdimUpdate;
 using Engine.Kernels.Ops.Patchify;
-using Engine.Kernels.Ops.Philox;
 using Engine.Kernels.Ops.TemporalAttention;
 
 namespace Engine.Runtime.WorldModel.Cuda;
@@ -9,7 +8,7 @@ namespace Engine.Runtime.WorldModel.Cuda;
 /// <summary>
 /// Records and runs the two graphs of a dream on a device: entering clean frames in the caches, and denoising new ones from noise to latents, all levels in one graph.
 /// There is a graph for each size of batch; what else changes stands in the <see cref="Plan"/>. During denoising the latents stay in token order, in
-/// float32, beside the network's input in bfloat16.
+/// float32, beside the network's input in the model's precision.
 /// </summary>
 internal sealed class CudaDenoiser : IDisposable
 {
@@ -112,7 +111,7 @@ internal sealed class CudaDenoiser : IDisposable
     private void RecordEnter(int frames)
     {
         _pass.Modulate(_entering, _contextTimes.Span, Plan.Actions, frames, 1);
-        Patchify.ToTokens(_stream, _geometry, _ring, Plan.Indices, frames, _model.ContextScale, _pass.Input.Span, _pass.InputWidth);
+        _pass.Show(_geometry, _ring, Plan.Indices, frames, _model.ContextScale, 0);
         ShowPrevious(frames);
         _pass.Run(_entering, Plan.Descriptions, frames, 0, 1, keysOnly: true, interact: true);
     }
@@ -124,11 +123,11 @@ internal sealed class CudaDenoiser : IDisposable
         if (injected)
         {
             Patchify.ToTokens(_stream, _geometry, _ring, Plan.Indices, frames, 1f, _x.Span, numbers);
-            Patchify.ToTokens(_stream, _geometry, _ring, Plan.Indices, frames, 1f, _pass.Input.Span, _pass.InputWidth);
+            _pass.Show(_geometry, _ring, Plan.Indices, frames, 1f, 0);
         }
         else
         {
-            DdimUpdate.Begin(_stream, _geometry, Plan.Keys, frames, _seed, PhiloxStream.DreamNoise, _x.Span, numbers, _pass.Input.Span, _pass.InputWidth);
+            _pass.Begin(_geometry, Plan.Keys, frames, _seed, _x.Span, numbers);
         }
 
         ShowPrevious(frames);
@@ -136,7 +135,7 @@ internal sealed class CudaDenoiser : IDisposable
         for (int level = steps; level > 0; level--)
         {
             _pass.Run(_denoising, Plan.Descriptions, frames, level - 1, steps, keysOnly: false, interact: false);
-            DdimUpdate.Apply(_stream, _geometry, _x.Span, numbers, _pass.Output.Span, _previous.Span, numbers, frames, _steps[level], _pass.Input.Span, _pass.InputWidth);
+            _pass.Update(_geometry, _x.Span, _previous.Span, numbers, frames, _steps[level]);
         }
 
         Patchify.FromTokens(_stream, _geometry, _x.Span, numbers, Plan.Indices, frames, _ring);
@@ -145,7 +144,6 @@ internal sealed class CudaDenoiser : IDisposable
 
     private void ShowPrevious(int frames)
     {
-        if (!_config.PreviousFrameInput) return;
-        Patchify.ToTokens(_stream, _geometry, _ring, Plan.Previous, frames, _model.ContextScale, _pass.Input.Span.Slice(_config.PatchNumbers), _pass.InputWidth);
+        if (_config.PreviousFrameInput) _pass.Show(_geometry, _ring, Plan.Previous, frames, _model.ContextScale, _config.PatchNumbers);
     }
 }

@@ -27,7 +27,7 @@ public sealed class CudaDreamShards : IDream
     {
         if (models.Count == 0 || models.Count > environments)
             throw new ArgumentException($"{environments} environments cannot be shared out to {models.Count} GPUs; give each at least one.", nameof(models));
-        if (models.Any(model => model.Config != models[0].Config)) throw new ArgumentException("the models are of different configurations; load the same weights on each GPU.", nameof(models));
+        if (models.Any(model => model.Config != models[0].Config || model.Precision != models[0].Precision)) throw new ArgumentException("the models are of different configurations or precisions; load the same weights on each GPU.", nameof(models));
         _config = models[0].Config;
         Environments = environments;
         int count = models.Count;

@@ -1,4 +1,5 @@
 using Engine.Kernels.Devices.Cuda;
+using Engine.Kernels.Ops.Gemm;
 using Engine.Kernels.Ops.Patchify;
 using Engine.Kernels.Ops.TemporalAttention;
 
@@ -6,8 +7,8 @@ namespace Engine.Runtime.WorldModel.Cuda;
 
 /// <summary>
 /// Dreams on a GPU. The state (newest frames, keys and values) stays there; a step sends a few integers and the actions for each environment and runs one or two
-/// recorded graphs, the whole denoising in one of them. Frames come to the host only where they are asked for. Matrices are bfloat16 with float32 sums, all
-/// else is float32: frames differ from the processor's by half a per cent of their root mean square (tests allow one). A frame is the same bit for bit
+/// recorded graphs, the whole denoising in one of them. Frames come to the host only where they are asked for. Matrices are in the model's <see cref="CudaWorldModel.Precision"/> with float32
+/// sums, all else is float32: in bfloat16 frames differ from the processor's by half a per cent of their root mean square (tests allow one). A frame is the same bit for bit
 /// whatever the batch; it does depend on the number of environments that the dream was made for, and on the kind of device. Memory for each
 /// environment: <see cref="BytesPerEnvironment"/>. Not for several threads at once.
 /// </summary>
@@ -65,7 +66,7 @@ public sealed partial class CudaDreamState : IDream
             int denoised = Math.Min(environments, _capacity), entered = Math.Min(_capacity, mode == DreamMode.Exact ? environments * Math.Max(1, Window - 1) : environments);
             var denoising = new CudaLinears(model, _stream, denoised);
             var entering = new CudaLinears(model, _stream, entered);
-            _pass = new CudaFramePass(
+            _pass = CudaFramePass.Create(
                 model, _stream, _arena, _shape, environments, _capacity, Math.Max(_capacity, denoised * SamplingSteps), [.. denoising.Plans(_stream), .. entering.Plans(_stream)]);
             _denoiser = new CudaDenoiser(model, _stream, _arena, _geometry, _shape, _pass, _ring.Span, denoising, entering, SamplingSteps, seed, _capacity, denoised, firstEnvironment);
             _stream.Synchronize();
@@ -96,13 +97,13 @@ public sealed partial class CudaDreamState : IDream
     public CudaStream Stream => _stream;
 
     /// <summary>
-    /// Device memory that each environment takes for its state, bytes: keys and values, 2 · layers · window · tokens · D in bfloat16, and window + 1 frames of latents in
+    /// Device memory that each environment takes for its state, bytes: keys and values, 2 · layers · window · tokens · D in bfloat16 (or float32), and window + 1 frames of latents in
     /// float32. For the original's size 161 MiB at a window of 10, 321 MiB at 20. Passes take more, <see cref="CudaContext.HeldBytes"/> says how much in all.
     /// </summary>
-    public static long BytesPerEnvironment(WorldModelConfig config, int? window = null)
+    public static long BytesPerEnvironment(WorldModelConfig config, int? window = null, GemmPrecision precision = GemmPrecision.BFloat16)
     {
         long frames = window ?? config.MaxFrames;
-        return 2L * config.NumLayers * frames * config.Tokens * config.Dim * sizeof(ushort) + (frames + 1) * config.FrameNumbers * sizeof(float);
+        return 2L * config.NumLayers * frames * config.Tokens * config.Dim * (precision == GemmPrecision.Float32 ? sizeof(float) : sizeof(ushort)) + (frames + 1) * config.FrameNumbers * sizeof(float);
     }
 
     /// <inheritdoc/>
@@ -149,8 +150,8 @@ public sealed partial class CudaDreamState : IDream
             _stream.Copy(RingOf(source), RingOf(destination));
             for (int layer = 0; layer < _model.Config.NumLayers; layer++)
             {
-                _stream.Copy(CacheOf(_pass.Keys, layer, source), CacheOf(_pass.Keys, layer, destination));
-                _stream.Copy(CacheOf(_pass.Values, layer, source), CacheOf(_pass.Values, layer, destination));
+                _stream.Copy(_pass.KeysOf(layer, source), _pass.KeysOf(layer, destination));
+                _stream.Copy(_pass.ValuesOf(layer, source), _pass.ValuesOf(layer, destination));
             }
         }
 
@@ -162,13 +163,13 @@ public sealed partial class CudaDreamState : IDream
     {
         CudaTrack track = Track(environment);
         var latents = new float[RingOf(environment).Length];
-        Bfloat16[] keys = new Bfloat16[_model.Config.NumLayers * _shape.CacheLength], values = new Bfloat16[keys.Length];
+        int length = CacheBytes;
+        byte[] keys = new byte[_model.Config.NumLayers * length], values = new byte[keys.Length];
         _stream.Download(RingOf(environment), latents);
-        int length = (int)_shape.CacheLength;
         for (int layer = 0; layer < _model.Config.NumLayers; layer++)
         {
-            _stream.Download(CacheOf(_pass.Keys, layer, environment), keys.AsSpan(layer * length, length));
-            _stream.Download(CacheOf(_pass.Values, layer, environment), values.AsSpan(layer * length, length));
+            _stream.Download(_pass.KeysOf(layer, environment), keys.AsSpan(layer * length, length));
+            _stream.Download(_pass.ValuesOf(layer, environment), values.AsSpan(layer * length, length));
         }
 
         return new CudaSnapshot(track, latents, keys, values);
@@ -178,7 +179,7 @@ public sealed partial class CudaDreamState : IDream
     public void Restore(int environment, DreamSnapshot snapshot)
     {
         CudaTrack track = Track(environment);
-        if (snapshot is not CudaSnapshot whole || whole.Latents.Length != RingOf(environment).Length || whole.Keys.Length != _model.Config.NumLayers * _shape.CacheLength
+        if (snapshot is not CudaSnapshot whole || whole.Latents.Length != RingOf(environment).Length || whole.Keys.Length != _model.Config.NumLayers * CacheBytes
             || whole.Actions.Length != track.Actions.Length)
         {
             throw new ArgumentException("The snapshot was taken from a dream of another kind, shape or window; take snapshots only between dreams of the same configuration.", nameof(snapshot));
@@ -186,11 +187,11 @@ public sealed partial class CudaDreamState : IDream
 
         track.CopyFrom(whole);
         _stream.Upload<float>(whole.Latents, RingOf(environment));
-        int length = (int)_shape.CacheLength;
+        int length = CacheBytes;
         for (int layer = 0; layer < _model.Config.NumLayers; layer++)
         {
-            _stream.Upload<Bfloat16>(whole.Keys.AsSpan(layer * length, length), CacheOf(_pass.Keys, layer, environment));
-            _stream.Upload<Bfloat16>(whole.Values.AsSpan(layer * length, length), CacheOf(_pass.Values, layer, environment));
+            _stream.Upload<byte>(whole.Keys.AsSpan(layer * length, length), _pass.KeysOf(layer, environment));
+            _stream.Upload<byte>(whole.Values.AsSpan(layer * length, length), _pass.ValuesOf(layer, environment));
         }
     }
 
@@ -211,8 +212,8 @@ public sealed partial class CudaDreamState : IDream
     private DeviceSpan<float> Latents(int environment, int frame) =>
         RingOf(environment).Slice((long)_tracks[environment].PlaceOf(frame) * _model.Config.FrameNumbers, _model.Config.FrameNumbers);
 
-    private DeviceSpan<Bfloat16> CacheOf(DeviceSpan<Bfloat16> caches, int layer, int environment) =>
-        caches.Slice(layer * _pass.LayerLength + environment * _shape.CacheLength, _shape.CacheLength);
+    /// <summary>Bytes of an environment's cached keys in one layer.</summary>
+    private int CacheBytes => checked((int)_pass.KeysOf(0, 0).Length);
 
     private CudaTrack Track(int environment) => (uint)environment < (uint)_tracks.Length
         ? _tracks[environment]

@@ -5,8 +5,8 @@ using Engine.Kernels.Ops.Rotary;
 namespace Engine.Runtime.WorldModel.Cuda;
 
 /// <summary>
-/// The weights of a world model on a device, shared by any number of dreams there: matrices in bfloat16, as the tensor cores read them; biases, embedded
-/// diffusion times, the action embedder and rotary angles in float32. For the original's size 1.1 GiB.
+/// The weights of a world model on a device, shared by any number of dreams there: matrices in <see cref="Precision"/>; biases, embedded
+/// diffusion times, the action embedder and rotary angles in float32. For the original's size 1.1 GiB in bfloat16.
 /// </summary>
 public sealed class CudaWorldModel : IDisposable
 {
@@ -20,11 +20,16 @@ public sealed class CudaWorldModel : IDisposable
 
     /// <summary>Uploads the weights.</summary>
     /// <param name="context">The device; must outlive the model.</param>
-    /// <param name="weights">The weights; not needed afterwards.</param>
+    /// <param name="weights">The weights, in float32; not needed afterwards.</param>
+    /// <param name="precision">
+    /// What matrices, activations and caches are stored as: bfloat16 for the tensor cores, or float32, where nothing is rounded and tensor cores are left alone, so that what bfloat16
+    /// costs can be told from a fault.
+    /// </param>
     /// <exception cref="NotSupportedException">The kernels do not cover the model's shape; the message says what they cover.</exception>
     /// <exception cref="OutOfMemoryException">The device has no room.</exception>
-    public CudaWorldModel(CudaContext context, WorldModelWeights weights)
+    public CudaWorldModel(CudaContext context, WorldModelWeights weights, GemmPrecision precision = GemmPrecision.BFloat16)
     {
+        Precision = precision;
         Config = weights.Config;
         Context = context;
         Schedule = weights.Schedule;
@@ -59,6 +64,9 @@ public sealed class CudaWorldModel : IDisposable
 
     /// <summary>The shape and options that the weights were loaded with.</summary>
     public WorldModelConfig Config { get; }
+
+    /// <summary>What matrices, activations and caches are stored as.</summary>
+    public GemmPrecision Precision { get; }
 
     /// <summary>The device.</summary>
     public CudaContext Context { get; }
@@ -119,18 +127,26 @@ public sealed class CudaWorldModel : IDisposable
 
     private CudaLinear Upload(PackedLinear linear)
     {
-        DeviceBuffer<Bfloat16> weight = _arena.Allocate<Bfloat16>((long)linear.Inputs * linear.Outputs);
+        DeviceSpan<float> bias = linear.HasBias ? _arena.Upload(linear.BiasValues).Span : default;
+        return Precision == GemmPrecision.Float32
+            ? CudaLinear.Of(Upload<float>(linear, rows => rows), bias, linear.Inputs, linear.Outputs)
+            : CudaLinear.Of(Upload(linear, rows => Bfloat16.Round(rows)), bias, linear.Inputs, linear.Outputs);
+    }
+
+    /// <summary>The weight a part at a time, as the original's is larger than what should be converted at once.</summary>
+    private DeviceSpan<T> Upload<T>(PackedLinear linear, Func<float[], T[]> convert)
+        where T : unmanaged
+    {
+        DeviceBuffer<T> weight = _arena.Allocate<T>((long)linear.Inputs * linear.Outputs);
         int step = Math.Max(1, Math.Min(linear.Outputs, UploadNumbers / linear.Inputs));
-        var rows = new float[step * linear.Inputs];
         for (int first = 0; first < linear.Outputs; first += step)
         {
-            Span<float> part = rows.AsSpan(0, Math.Min(step, linear.Outputs - first) * linear.Inputs);
-            linear.CopyRows(first, part);
-            _stream.Upload<Bfloat16>(Bfloat16.Round(part), weight.Slice((long)first * linear.Inputs, part.Length));
+            var rows = new float[Math.Min(step, linear.Outputs - first) * linear.Inputs];
+            linear.CopyRows(first, rows);
+            _stream.Upload<T>(convert(rows), weight.Slice((long)first * linear.Inputs, rows.Length));
         }
 
-        DeviceSpan<float> bias = linear.HasBias ? _arena.Upload(linear.BiasValues).Span : default;
-        return CudaLinear.Of(weight.Span, bias, linear.Inputs, linear.Outputs);
+        return weight.Span;
     }
 
     private static float[] Transposed(PackedLinear linear)

@@ -81,7 +81,7 @@ public sealed class CudaDiffusionTests
             {
                 using DeviceGuarded<float> noisy = new(device, x);
                 using DeviceGuarded<Bfloat16> input = new(device, rows * inputStride);
-                DdimUpdate.Apply(device.Stream, geometry, noisy, stride, output, before, inputStride, frames, step, input, inputStride);
+                DdimUpdate.Apply<Bfloat16>(device.Stream, geometry, noisy, stride, output, before, inputStride, frames, step, input, inputStride);
                 return (float[])[.. noisy.Read(), .. EveryOrder.Widen(input.Read())];
             });
             Assert.Equal(expected, both[..expected.Length]);
@@ -114,7 +114,7 @@ public sealed class CudaDiffusionTests
         {
             using DeviceGuarded<float> x = new(device, 2 * frame);
             using DeviceGuarded<Bfloat16> input = new(device, 2 * frame);
-            DdimUpdate.Begin(device.Stream, geometry, own, 2, 77, PhiloxStream.DreamNoise, x, numbers, input, numbers);
+            DdimUpdate.Begin<Bfloat16>(device.Stream, geometry, own, 2, 77, PhiloxStream.DreamNoise, x, numbers, input, numbers);
             return (float[])[.. x.Read(), .. EveryOrder.Widen(input.Read())];
         });
         Guarded.Near(expected, both.AsSpan(0, 2 * frame), 1e-6f, 4e-7f, "noise");

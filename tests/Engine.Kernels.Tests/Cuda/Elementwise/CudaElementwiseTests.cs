@@ -93,7 +93,7 @@ public sealed class CudaElementwiseTests
             Bfloat16[] result = EveryOrder.Run(device, () =>
             {
                 using DeviceGuarded<Bfloat16> y = new(device, rows * dim);
-                Conditioning.Embed(device.Stream, t, which, a, rows, perAction, actionDim, w, b, dim, y);
+                Conditioning.Embed<Bfloat16>(device.Stream, t, which, a, rows, perAction, actionDim, w, b, dim, y);
                 return y.Read();
             });
             Guarded.Near(expected, EveryOrder.Widen(result), 1e-6f, EveryOrder.Bfloat16Error, $"{rows} × {dim}");

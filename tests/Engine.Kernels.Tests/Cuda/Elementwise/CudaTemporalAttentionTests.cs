@@ -32,7 +32,7 @@ public sealed class CudaTemporalAttentionTests
             Bfloat16[] rotated = EveryOrder.Run(device, () =>
             {
                 using DeviceGuarded<Bfloat16> x = new(device, qkv);
-                Rotary.ApplyPacked(device.Stream, x, rows, heads, angles, perPosition, first);
+                Rotary.ApplyPacked<Bfloat16>(device.Stream, x, rows, heads, angles, perPosition, first);
                 return x.Read();
             });
             Guarded.Near(expected, EveryOrder.Widen(rotated), 1e-6f, EveryOrder.Bfloat16Error, $"{rows} rows of {heads} × {headWidth}");
@@ -74,16 +74,40 @@ public sealed class CudaTemporalAttentionTests
             using DeviceGuarded<Bfloat16> k = new(device, keys), v = new(device, values), y = new(device, count * tokens * dim);
             if (together)
             {
-                TemporalAttention.AppendAndAttend(device.Stream, shape, source, described, count, angles, k, v, y);
+                TemporalAttention.AppendAndAttend<Bfloat16>(device.Stream, shape, source, described, count, angles, k, v, y);
             }
             else
             {
-                TemporalAttention.Append(device.Stream, shape, source, described, count, angles, k, v);
-                TemporalAttention.Attend(device.Stream, shape, source, described, count, angles, k, v, y);
+                TemporalAttention.Append<Bfloat16>(device.Stream, shape, source, described, count, angles, k, v);
+                TemporalAttention.Attend<Bfloat16>(device.Stream, shape, source, described, count, angles, k, v, y);
             }
 
             return [.. k.Read(), .. v.Read(), .. y.Read()];
         }
+    }
+
+    [Theory]
+    [InlineData(5, 3, 24, 4)]
+    [InlineData(7, 2, 64, 10)]
+    public void In_float32_a_new_frame_attends_as_on_the_processor(int tokens, int heads, int headWidth, int window)
+    {
+        using var device = EmulatedDevice.Open();
+        var shape = new TemporalAttentionShape(tokens, heads, headWidth, window);
+        RotaryTable table = RotaryTable.Create(RotaryFrequencies.Standard, headWidth, 200);
+        using var angles = new DeviceRotaryTable(device.Stream, table);
+        (int Cache, int Position)[] frames = [(2, 0), (0, window / 2), (1, 3 * window + 1)];
+        int count = frames.Length, dim = shape.Dim;
+        float[] qkv = EveryOrder.Normal(count * tokens * 3 * dim, 1), keys = EveryOrder.Normal((int)(3 * shape.CacheLength), 2), values = EveryOrder.Normal((int)(3 * shape.CacheLength), 3);
+        using DeviceGuarded<float> source = new(device, qkv);
+        using DeviceGuarded<int> described = new(device, Describe(shape, frames));
+        float[] result = EveryOrder.Run(device, () =>
+        {
+            using DeviceGuarded<float> k = new(device, keys), v = new(device, values), y = new(device, count * tokens * dim);
+            TemporalAttention.AppendAndAttend<float>(device.Stream, shape, source, described, count, angles, k, v, y);
+            return (float[])[.. k.Read(), .. v.Read(), .. y.Read()];
+        });
+        var (expectedKeys, expectedValues, expected) = Reference(shape, table, frames, qkv, keys, values, key => key);
+        Guarded.Near([.. expectedKeys, .. expectedValues, .. expected], result, 2e-6f, 2e-6f, "keys, values, results");
     }
 
     [Fact]
@@ -100,8 +124,8 @@ public sealed class CudaTemporalAttentionTests
         Bfloat16[] result = EveryOrder.Run(device, () =>
         {
             using DeviceGuarded<Bfloat16> k = new(device, keys), v = new(device, values), y = new(device, frames.Length * 4 * 64);
-            TemporalAttention.Append(device.Stream, shape, source, described, frames.Length, angles, k, v);
-            TemporalAttention.Attend(device.Stream, shape, source, described, frames.Length, angles, k, v, y);
+            TemporalAttention.Append<Bfloat16>(device.Stream, shape, source, described, frames.Length, angles, k, v);
+            TemporalAttention.Attend<Bfloat16>(device.Stream, shape, source, described, frames.Length, angles, k, v, y);
             return y.Read();
         });
         Guarded.Near(Reference(shape, table, frames, qkv, keys, values).Output, EveryOrder.Widen(result), 2e-3f, EveryOrder.Bfloat16Error, "results");
@@ -132,12 +156,16 @@ public sealed class CudaTemporalAttentionTests
         return descriptions;
     }
 
+    private static (float[] Keys, float[] Values, float[] Output) Reference(
+        TemporalAttentionShape shape, RotaryTable table, (int Cache, int Position)[] frames, Bfloat16[] qkv, Bfloat16[] keys, Bfloat16[] values) =>
+        Reference(shape, table, frames, EveryOrder.Widen(qkv), EveryOrder.Widen(keys), EveryOrder.Widen(values), key => EveryOrder.Widen(Bfloat16.Round(key)));
+
     /// <summary>The processor's reference on the same numbers, with rotated keys rounded where they are stored.</summary>
     private static (float[] Keys, float[] Values, float[] Output) Reference(
-        TemporalAttentionShape shape, RotaryTable table, (int Cache, int Position)[] frames, Bfloat16[] qkv, Bfloat16[] keys, Bfloat16[] values)
+        TemporalAttentionShape shape, RotaryTable table, (int Cache, int Position)[] frames, float[] source, float[] keys, float[] values, Func<float[], float[]> round)
     {
         int tokens = shape.Tokens, heads = shape.Heads, width = shape.HeadWidth, dim = shape.Dim;
-        float[] source = EveryOrder.Widen(qkv), wideKeys = EveryOrder.Widen(keys), wideValues = EveryOrder.Widen(values), output = new float[frames.Length * tokens * dim];
+        float[] wideKeys = [.. keys], wideValues = [.. values], output = new float[frames.Length * tokens * dim];
         float[] key = new float[width];
         for (int frame = 0; frame < frames.Length; frame++)
         {
@@ -148,7 +176,7 @@ public sealed class CudaTemporalAttentionTests
                     int from = (frame * tokens + token) * 3 * dim + dim + head * width, to = Place(frames[frame].Cache, frames[frame].Position % shape.Window, token, head);
                     source.AsSpan(from, width).CopyTo(key);
                     Rotary.Apply(KernelVariant.Reference, key, 1, table, frames[frame].Position);
-                    EveryOrder.Widen(Bfloat16.Round(key)).CopyTo(wideKeys, to);
+                    round(key).CopyTo(wideKeys, to);
                     source.AsSpan(from + dim, width).CopyTo(wideValues.AsSpan(to));
                 }
             }

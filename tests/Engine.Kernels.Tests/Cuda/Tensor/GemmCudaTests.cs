@@ -45,6 +45,27 @@ public sealed class GemmCudaTests
         }
     }
 
+    [Theory]
+    [InlineData(ActivationFunction.None)]
+    [InlineData(ActivationFunction.GeluTanh)]
+    public void In_float32_nothing_is_rounded(ActivationFunction activation)
+    {
+        using var device = EmulatedDevice.Open();
+        foreach (var (rows, outputs, inputs, splits) in s_shapes)
+        {
+            var problem = new Problem(rows, outputs, inputs, value => value);
+            using PackedLinear packed = problem.Pack();
+            var expected = new float[rows * outputs];
+            Gemm.Multiply(KernelVariant.Reference, problem.X, rows, packed, expected, activation, 0, packed.Panels);
+            using DeviceBuffer<float> x = device.Stream.Upload<float>(problem.X), weight = device.Stream.Upload<float>(problem.Weight), bias = device.Stream.Upload<float>(problem.Bias);
+            var linear = CudaLinear.Of(weight, bias, inputs, outputs);
+            var plan = GemmPlan.With(GemmTile.Small, rows, outputs, splits);
+            Assert.Equal(GemmTile.Small, Gemm.Plan(device.Stream, rows, linear).Tile);
+            float[] y = device.InEveryOrder(() => Run<float, float>(device, plan, x, rows, linear, activation));
+            Near(expected, y, problem.Magnitudes(), 0, $"{plan} of {rows} × {outputs} × {inputs}");
+        }
+    }
+
     [Fact]
     public void A_gated_residual_adds_to_the_stream_with_the_gate_of_its_group_of_rows()
     {

@@ -43,6 +43,28 @@ public sealed class SpatialAttentionCudaTests
         }
     }
 
+    [Theory]
+    [InlineData(64, 70)]
+    [InlineData(48, 33)]
+    [InlineData(16, 1)]
+    [InlineData(128, 5)]
+    public void In_float32_attention_is_the_references(int width, int tokens)
+    {
+        using var device = EmulatedDevice.Open();
+        const int Heads = 2, Frames = 2;
+        int dim = Heads * width, rows = Frames * tokens;
+        float[] qkv = Guarded.Normal(rows * 3 * dim, (uint)tokens).Span.ToArray();
+        var (expected, magnitudes) = Reference([.. qkv], Frames, tokens, Heads, width);
+        float[] output = device.InEveryOrder(() =>
+        {
+            using DeviceBuffer<float> onDevice = device.Stream.Upload<float>(qkv), result = device.Stream.Allocate<float>(rows * dim);
+            SpatialAttention.Apply(device.Stream, onDevice, Frames, tokens, Heads, width, result);
+            return device.Read(result.Span);
+        });
+        for (int i = 0; i < output.Length; i++)
+            Assert.True(Math.Abs(output[i] - expected[i]) <= 4e-6f * magnitudes[i], $"{tokens} tokens of {width}: number {i} is {output[i]}, the reference {expected[i]}");
+    }
+
     [Fact]
     public void Scores_far_apart_neither_overflow_nor_vanish()
     {
@@ -108,12 +130,14 @@ public sealed class SpatialAttentionCudaTests
         return (plan.Queries, plan.Grid);
     }
 
+    private static (float[] Output, float[] Magnitudes) Reference(Bfloat16[] rounded, int frames, int tokens, int heads, int width) =>
+        Reference(Array.ConvertAll(rounded, value => value.ToSingle()), frames, tokens, heads, width);
+
     /// <summary>The reference rotates queries and keys, so they are rotated back before; also the sums of weights times magnitudes of values.</summary>
-    private static (float[] Output, float[] Magnitudes) Reference(Bfloat16[] rounded, int frames, int tokens, int heads, int width)
+    private static (float[] Output, float[] Magnitudes) Reference(float[] qkv, int frames, int tokens, int heads, int width)
     {
         int dim = heads * width, rows = frames * tokens;
         var table = RotaryTable.Create(RotaryFrequencies.Standard, width, tokens);
-        float[] qkv = Array.ConvertAll(rounded, value => value.ToSingle());
         for (int row = 0; row < rows; row++)
         {
             for (int c = 0; c < 2 * dim; c += 2)

@@ -1,4 +1,5 @@
 using Engine.Kernels.Devices.Cuda;
+using Engine.Kernels.Ops.Gemm;
 using Engine.Runtime.WorldModel;
 using Engine.Runtime.WorldModel.Cuda;
 
@@ -28,6 +29,32 @@ public sealed class CudaDreamStateTests
         TestContext.Current.TestOutputHelper?.WriteLine($"relative error {relative:E2}, worst {worst:E2}");
         Assert.InRange(relative, 1e-5, 0.01);
         Assert.InRange(worst, 1e-5, 0.05);
+    }
+
+    [Theory]
+    [InlineData(false, false, DreamMode.Streaming)]
+    [InlineData(true, true, DreamMode.Exact)]
+    public void In_float32_frames_are_the_processors(bool previous, bool change, DreamMode mode)
+    {
+        WorldModelConfig config = Config with { PreviousFrameInput = previous, PredictChange = change };
+        using EmulatedGpu gpu = EmulatedGpu.Open();
+        using WorldModelWeights weights = RandomModel.Create(config);
+        using var model = new CudaWorldModel(gpu.Context, weights, GemmPrecision.Float32);
+        using var device = new CudaDreamState(model, 2, mode, seed: 7);
+        using var processor = new DreamState(weights, 2, mode, seed: 7);
+        float[] expected = Dreams.Roll(processor, config, [0, 1], 6), actual = Dreams.Roll(device, config, [0, 1], 6);
+        var (relative, worst) = Dreams.Difference(expected, actual);
+        TestContext.Current.TestOutputHelper?.WriteLine($"relative error {relative:E2}, worst {worst:E2}");
+        Assert.InRange(relative, 0, 1e-5);
+        Assert.InRange(worst, 0, 1e-4);
+        // Caches and snapshots are float32 as well: what goes on from one goes on with the same bits.
+        DreamSnapshot snapshot = device.Snapshot(1);
+        float[] next = Dreams.Continue(device, config, 1);
+        device.Restore(1, snapshot);
+        Assert.Equal(next, Dreams.Continue(device, config, 1));
+        using var rounded = new CudaWorldModel(gpu.Context, weights);
+        using var other = new CudaDreamState(rounded, 2, mode);
+        Assert.Contains("another kind", Assert.Throws<ArgumentException>(() => other.Restore(1, snapshot)).Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -1,4 +1,5 @@
 using Engine.Kernels.Devices.Cuda;
+using Engine.Kernels.Ops.Gemm;
 using Engine.Runtime.WorldModel;
 using Engine.Runtime.WorldModel.Cuda;
 
@@ -29,6 +30,34 @@ public sealed class CudaDreamWorkTests
         Assert.Equal([.. work, "cuMemcpyDtoHAsync", "cuStreamSynchronize"], gpu.Driver.Calls.Select(call => call.Name));
     }
 
+    [Theory]
+    [InlineData(DreamMode.Streaming)]
+    [InlineData(DreamMode.Exact)]
+    public void A_step_allocates_neither_managed_memory_nor_the_devices(DreamMode mode)
+    {
+        const int Environments = 3;
+        int[] all = [.. Enumerable.Range(0, Environments)];
+        using EmulatedGpu gpu = EmulatedGpu.Open();
+        using WorldModelWeights weights = RandomModel.Create(Config);
+        using var model = new CudaWorldModel(gpu.Context, weights);
+        using var dream = new CudaDreamState(model, Environments, mode, seed: 7);
+        // Until every window has slid, so that every graph is there.
+        Dreams.Roll(dream, Config, all, Config.MaxFrames + 2);
+        float[] actions = RandomModel.Normal(Environments * Config.ActionDim, 1), latents = new float[Environments * Config.FrameNumbers];
+        gpu.Driver.Forget();
+        long held = gpu.Context.HeldBytes, before = GC.GetAllocatedBytesForCurrentThread();
+        for (int step = 0; step < 3; step++)
+        {
+            dream.Step(all, actions);
+            dream.Step(all, actions, latents);
+        }
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(held, gpu.Context.HeldBytes);
+        // No cuMemAllocAsync, no cuLaunchKernel, no cuModuleLoadData, no capture.
+        Assert.Equal(["cuGraphLaunch", "cuMemcpyDtoHAsync", "cuMemcpyHtoDAsync", "cuStreamSynchronize"], gpu.Driver.Calls.Select(call => call.Name).Distinct().Order(StringComparer.Ordinal));
+    }
+
     [Fact]
     public void A_graph_holds_the_whole_denoising_in_order()
     {
@@ -48,12 +77,14 @@ public sealed class CudaDreamWorkTests
         Assert.Equal(["condition", "gemm", "ddim_begin", .. pass, .. pass, .. pass, "from_tokens", "from_tokens"], graphs[1]);
     }
 
-    [Fact]
-    public void Memory_is_what_is_documented_and_is_given_back()
+    [Theory]
+    [InlineData(GemmPrecision.BFloat16)]
+    [InlineData(GemmPrecision.Float32)]
+    public void Memory_is_what_is_documented_and_is_given_back(GemmPrecision precision)
     {
         using EmulatedGpu gpu = EmulatedGpu.Open();
         using WorldModelWeights weights = RandomModel.Create(Config);
-        using var model = new CudaWorldModel(gpu.Context, weights);
+        using var model = new CudaWorldModel(gpu.Context, weights, precision);
         long before = gpu.Context.HeldBytes;
         long Held(int environments)
         {
@@ -62,7 +93,7 @@ public sealed class CudaDreamWorkTests
         }
 
         // Beyond 256 environments nothing but the state grows.
-        Assert.Equal(100 * CudaDreamState.BytesPerEnvironment(Config), Held(400) - Held(300));
+        Assert.Equal(100 * CudaDreamState.BytesPerEnvironment(Config, precision: precision), Held(400) - Held(300));
         Assert.Equal(before, gpu.Context.HeldBytes);
         Assert.Equal(321, CudaDreamState.BytesPerEnvironment(WorldModelBenchmark.Original) >> 20);
     }
@@ -112,13 +143,15 @@ public sealed class CudaDreamWorkTests
             CudaModelShape.Shipped.Select(shape => (shape with { Name = "model" }).ToString()).Order(StringComparer.Ordinal));
     }
 
-    [Fact]
-    public void A_dream_asks_for_no_kernel_that_its_shape_does_not_name()
+    [Theory]
+    [InlineData(GemmPrecision.BFloat16)]
+    [InlineData(GemmPrecision.Float32)]
+    public void A_dream_asks_for_no_kernel_that_its_shape_does_not_name(GemmPrecision precision)
     {
         using EmulatedGpu gpu = EmulatedGpu.Open();
         WorldModelConfig config = Config with { PreviousFrameInput = true, PredictChange = true };
         using WorldModelWeights weights = RandomModel.Create(config);
-        using var model = new CudaWorldModel(gpu.Context, weights);
+        using var model = new CudaWorldModel(gpu.Context, weights, precision);
         using var dream = new CudaDreamState(model, 9, DreamMode.Exact);
         Dreams.Roll(dream, config, [.. Enumerable.Range(0, 9)], 4);
         HashSet<string> named = [.. CudaKernels.For(CudaWorldModel.ShapeOf(config)).Select(kernel => kernel.ToString())];
