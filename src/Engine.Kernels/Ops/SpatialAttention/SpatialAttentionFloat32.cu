@@ -2,7 +2,7 @@
 // fault of it.
 //
 // qkv is [frames * tokens, 3 * dim]: rotated queries, rotated keys, values. A head's numbers lie eight to a lane; a group of width / 8 lanes (rounded up to a power of two) has a query and goes
-// through the keys one by one with a running maximum and sum. Bound by the latency of that chain, about 100 clocks a key. Budget: 64 registers, no shared memory.
+// through the keys one by one with a running maximum and sum. Bound by the latency of that chain, about 100 clocks a key. Budget: 96 registers, no shared memory.
 #include "engine_device.cuh"
 
 using namespace engine;
