@@ -25,6 +25,19 @@ inline eng_torch_tensor give(at::Tensor&& tensor) {
   return tensor.defined() ? tensor.unsafeReleaseTensorImpl() : nullptr;
 }
 
+inline c10::Device device_of(eng_torch_device_number number) {
+  auto type = static_cast<c10::DeviceType>(number & 0xffff);
+  return {type, static_cast<c10::DeviceIndex>(type == c10::DeviceType::CPU ? -1 : number >> 16)};
+}
+
+inline eng_torch_device_number number_of(const c10::Device& device) {
+  return device.is_cpu() ? 0 : static_cast<int32_t>(device.type()) | static_cast<int32_t>(device.index()) << 16;
+}
+
+// The one place that decides between this library's own loops and libtorch's operations: the loops are for the processor's memory.
+extern std::atomic<bool> own_kernels_on;
+inline bool own_kernels(const at::Tensor& tensor) { return tensor.device().is_cpu() && own_kernels_on.load(std::memory_order_relaxed); }
+
 inline at::IntArrayRef shape(const int64_t* sizes, int32_t dim) { return {sizes, static_cast<size_t>(dim)}; }
 
 // OpenMP's thread count belongs to the thread that starts the parallel region, and ATen tells it only to the thread that calls

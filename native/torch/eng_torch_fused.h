@@ -1,4 +1,4 @@
-// Fused operations with gradients; statuses and messages as in eng_torch.h.
+// Fused operations with gradients, on any device; statuses and messages as in eng_torch.h.
 #pragma once
 #include "eng_torch.h"
 

@@ -1,5 +1,7 @@
-// Operations that the world model's training spends its time in, fused and with gradients of their own.
+// Operations that the world model's training spends its time in: on the processor fused and with gradients of their own, elsewhere by
+// libtorch's operations.
 #include <torch/csrc/autograd/custom_function.h>
+#include <torch/version.h>
 #include "boundary.h"
 #include "eng_torch_fused.h"
 #include "fused_kernels.h"
@@ -8,6 +10,14 @@ namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
+
+void check_attention(const at::Tensor& qkv, const at::Tensor& cos, const at::Tensor& sin, const at::Tensor& mask, bool over_time) {
+  TORCH_CHECK(qkv.dim() == 6 && qkv.size(3) == 3, "qkv is ", qkv.sizes(), "; expected [B, T, N, 3, heads, width]");
+  int64_t width = qkv.size(5), length = qkv.size(over_time ? 1 : 2);
+  TORCH_CHECK(cos.sizes() == at::IntArrayRef({length, width}) && sin.sizes() == cos.sizes(), "rotary tables are ", cos.sizes(), "; expected [", length, ", ", width, "]");
+  TORCH_CHECK(mask.numel() == 0 || mask.sizes() == at::IntArrayRef({length, length}), "mask is not [", length, ", ", length, "]");
+  TORCH_CHECK(width % 2 == 0, "head width ", width, " is odd");
+}
 
 // qkv [B, T, N, 3, heads, width] contiguous. Groups over space: the N tokens of a frame; over time: the T tokens of a place.
 struct Groups {
@@ -23,10 +33,7 @@ struct Groups {
     temporal = over_time;
     int64_t width = qkv.size(5), length = over_time ? frames : places;
     count = batch * (over_time ? places : frames);
-    TORCH_CHECK(cos.sizes() == at::IntArrayRef({length, width}) && sin.sizes() == cos.sizes(), "rotary tables are ", cos.sizes(), "; expected [", length, ", ", width, "]");
     bool masked = mask.numel() > 0;
-    TORCH_CHECK(!masked || mask.sizes() == at::IntArrayRef({length, length}), "mask is not [", length, ", ", length, "]");
-    TORCH_CHECK(width % 2 == 0, "head width ", width, " is odd");
     int64_t token = 3 * heads * width;
     shape = {length, (length + 15) / 16 * 16, width, over_time ? places * token : token, heads * width,
              (over_time ? places : 1) * heads * width, 1.0f / std::sqrt(static_cast<float>(width)),
@@ -52,8 +59,10 @@ struct Groups {
 
 struct Attention : torch::autograd::Function<Attention> {
   static at::Tensor forward(AutogradContext* context, at::Tensor qkv, at::Tensor cos, at::Tensor sin, at::Tensor mask, bool temporal) {
-    TORCH_CHECK(qkv.dim() == 6 && qkv.size(3) == 3, "qkv is ", qkv.sizes(), "; expected [B, T, N, 3, heads, width]");
-    TORCH_CHECK(qkv.scalar_type() == at::kFloat && qkv.device().is_cpu(), "fused attention is for float32 on the CPU");
+    TORCH_CHECK(qkv.scalar_type() == at::kFloat, "attention is for float32, got ", qkv.toString());
+    for (const auto& other : {cos, sin, mask}) {
+      TORCH_CHECK(other.device().is_cpu() && other.scalar_type() == at::kFloat && other.is_contiguous(), "tables and mask must be contiguous float32 on ", qkv.device(), ", got ", other.toString(), " on ", other.device());
+    }
     qkv = qkv.contiguous();
     Groups groups(qkv, cos, sin, mask, temporal);
     at::Tensor output = at::empty({qkv.size(0), qkv.size(1), qkv.size(2), qkv.size(4) * qkv.size(5)}, qkv.options());
@@ -79,7 +88,7 @@ struct Attention : torch::autograd::Function<Attention> {
 
 struct Gelu : torch::autograd::Function<Gelu> {
   static at::Tensor forward(AutogradContext* context, at::Tensor x) {
-    TORCH_CHECK(x.scalar_type() == at::kFloat && x.device().is_cpu(), "fused gelu is for float32 on the CPU");
+    TORCH_CHECK(x.scalar_type() == at::kFloat, "gelu is for float32, got ", x.toString());
     x = x.contiguous();
     at::Tensor y = at::empty_like(x);
     const float* in = x.data_ptr<float>();
@@ -99,16 +108,44 @@ struct Gelu : torch::autograd::Function<Gelu> {
   }
 };
 
+// x [..., L, width]: out[c] = x[c] cos[c] + x[c ^ 1] sin[c].
+at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
+  auto pairs = x.sizes().vec();
+  pairs.back() /= 2;
+  pairs.push_back(2);
+  return x * cos + x.reshape(pairs).flip(-1).reshape(x.sizes()) * sin;
+}
+
+at::Tensor plain_attention(const at::Tensor& qkv, const at::Tensor& cos, const at::Tensor& sin, const at::Tensor& mask, bool temporal) {
+  // [3, B, groups, heads, L, width]
+  auto grouped = temporal ? qkv.permute({3, 0, 2, 4, 1, 5}) : qkv.permute({3, 0, 1, 4, 2, 5});
+  auto q = rotate(grouped.select(0, 0), cos, sin), k = rotate(grouped.select(0, 1), cos, sin), v = grouped.select(0, 2);
+#if TORCH_VERSION_MAJOR >= 2
+  // Fused on a GPU. It wants [batch, heads, L, width].
+  auto flat = [](const at::Tensor& x) { return x.flatten(0, 1); };
+  auto mixed = at::scaled_dot_product_attention(flat(q), flat(k), flat(v), mask.numel() > 0 ? c10::make_optional(mask) : c10::nullopt).reshape(v.sizes());
+#else
+  auto scores = at::matmul(q, k.transpose(-2, -1)) * (1 / std::sqrt(static_cast<double>(qkv.size(5))));
+  if (mask.numel() > 0) scores = scores + mask;
+  auto mixed = at::matmul(scores.softmax(-1), v);
+#endif
+  return (temporal ? mixed.permute({0, 3, 1, 2, 4}) : mixed.permute({0, 1, 3, 2, 4})).reshape({qkv.size(0), qkv.size(1), qkv.size(2), -1});
+}
+
 }  // namespace
 
-int32_t eng_torch_small_attention(eng_torch_tensor qkv, eng_torch_tensor cos, eng_torch_tensor sin, eng_torch_tensor mask, int32_t temporal, eng_torch_tensor* out) {
+int32_t eng_torch_small_attention(eng_torch_tensor qkv_handle, eng_torch_tensor cos_handle, eng_torch_tensor sin_handle, eng_torch_tensor mask_handle, int32_t temporal, eng_torch_tensor* out) {
   return eng::guard([&] {
-    *out = eng::give(Attention::apply(eng::borrow(qkv), eng::borrow(cos), eng::borrow(sin), mask ? eng::borrow(mask) : at::empty({0}), temporal != 0));
+    auto qkv = eng::borrow(qkv_handle), cos = eng::borrow(cos_handle), sin = eng::borrow(sin_handle);
+    auto mask = mask_handle ? eng::borrow(mask_handle) : at::empty({0});
+    check_attention(qkv, cos, sin, mask, temporal != 0);
+    *out = eng::give(eng::own_kernels(qkv) ? Attention::apply(qkv, cos, sin, mask, temporal != 0) : plain_attention(qkv, cos, sin, mask, temporal != 0));
   });
 }
 
-int32_t eng_torch_fast_gelu(eng_torch_tensor x, eng_torch_tensor* out) {
+int32_t eng_torch_fast_gelu(eng_torch_tensor handle, eng_torch_tensor* out) {
   return eng::guard([&] {
-    *out = eng::give(Gelu::apply(eng::borrow(x)));
+    auto x = eng::borrow(handle);
+    *out = eng::give(eng::own_kernels(x) ? Gelu::apply(x) : at::gelu(x, "tanh"));
   });
 }

@@ -173,7 +173,7 @@ struct GroupNorm : torch::autograd::Function<GroupNorm> {
 };
 
 bool is_channels_last(const at::Tensor& x) {
-  return x.dim() == 4 && x.scalar_type() == at::kFloat && x.device().is_cpu() && x.numel() > 0 &&
+  return x.dim() == 4 && x.scalar_type() == at::kFloat && eng::own_kernels(x) && x.numel() > 0 &&
          x.is_contiguous(at::MemoryFormat::ChannelsLast) && !x.is_contiguous();
 }
 

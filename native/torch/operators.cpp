@@ -1,5 +1,6 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/ivalue.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/version.h>
 #include <cstdlib>
 #include <vector>
@@ -70,6 +71,7 @@ c10::IValue to_ivalue(const eng_torch_value& value, Kind kind) {
     }
     case ENG_TORCH_STRING:
       return c10::IValue(std::string(static_cast<const char*>(value.value.pointer), static_cast<size_t>(value.length)));
+    case ENG_TORCH_DEVICE: return c10::IValue(eng::device_of(static_cast<int32_t>(value.value.integer)));
     default: TORCH_CHECK(false, "unknown argument tag ", value.tag);
   }
 }
@@ -125,6 +127,7 @@ class StackLease {
 
 thread_local std::string eng::last_error;
 std::atomic<int32_t> eng::thread_count_changes{0};
+std::atomic<bool> eng::own_kernels_on{true};
 
 int32_t eng_torch_abi_version(void) { return ENG_TORCH_ABI_VERSION; }
 const char* eng_torch_version(void) { return TORCH_VERSION; }
@@ -140,6 +143,23 @@ int32_t eng_torch_threads(void) {
   eng::adopt_thread_count();
   return at::get_num_threads();
 }
+
+int32_t eng_torch_cuda(int32_t* built, int32_t* count) {
+  return eng::guard([&] {
+    // libtorch's CUDA half, where there is one, has put its device calls into this table when it was loaded.
+    *built = c10::impl::hasDeviceGuardImpl(c10::DeviceType::CUDA);
+    *count = *built ? c10::impl::getDeviceGuardImpl(c10::DeviceType::CUDA)->deviceCount() : 0;
+  });
+}
+
+int32_t eng_torch_synchronize(eng_torch_device_number device) {
+  return eng::guard([&] {
+    auto target = eng::device_of(device);
+    if (!target.is_cpu()) c10::impl::getDeviceGuardImpl(target.type())->getStream(target).synchronize();
+  });
+}
+
+int32_t eng_torch_set_own_kernels(int32_t on) { return eng::own_kernels_on.exchange(on != 0); }
 
 int32_t eng_torch_operator(const char* name, const char* overload, void** out) {
   return eng::guard([&] {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Engine.Kernels.Devices.Cuda;
+using Engine.Training.Torch;
 
 namespace Engine.Host.Commands;
 
@@ -18,6 +19,21 @@ internal static class DeviceOption
 
     /// <summary>What torch calls the device; an emulated one is of the processor.</summary>
     public static string TorchName(string name) => name.StartsWith("cuda", StringComparison.Ordinal) ? name : Processor;
+
+    /// <summary>Opens a device to train on.</summary>
+    /// <exception cref="UsageException">The name is not known.</exception>
+    /// <exception cref="TorchException">libtorch has no such device; the message is one sentence.</exception>
+    public static TorchDevice OpenTorch(string name)
+    {
+        try
+        {
+            return TorchDevice.Open(name);
+        }
+        catch (ArgumentException error)
+        {
+            throw new UsageException(FailureMessage.Describe(error));
+        }
+    }
 
     /// <summary>Opens a device; null for the processor.</summary>
     /// <exception cref="UsageException">The name is not known.</exception>

@@ -11,6 +11,11 @@ public sealed class EngineSettings
     /// <summary>Seed of everything that is drawn at random.</summary>
     public ulong Seed { get; set; }
 
+    /// <summary>
+    /// Where libtorch trains: cpu, cuda, or cuda:1 … for another GPU than the first. A run can go on on another device than it began on.
+    /// </summary>
+    public string Device { get; set; } = "cpu";
+
     /// <summary>The camera that the policy and the world model see.</summary>
     public string Camera { get; set; } = "front";
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Engine.Runtime.WorldModel;
 using Engine.Training.Torch;
 
@@ -9,6 +10,12 @@ public static class DiffusionCoefficients
     /// <summary>The timestep with which context frames enter the network.</summary>
     public const int ContextTimestep = 14;
 
-    /// <summary>ā of timesteps 0 … 999, float32 [1000].</summary>
-    public static Tensor AlphaBar { get; } = TensorScope.Free(Tensor.FromSpan(DiffusionSchedule.Default.AlphasCumprod, DiffusionSchedule.TrainingSteps));
+    private static readonly ConcurrentDictionary<TorchDevice, Tensor> Tables = [];
+
+    /// <summary>ā of timesteps 0 … 999, float32 [1000], on a device.</summary>
+    public static Tensor AlphaBar(TorchDevice device) => Tables.GetOrAdd(device, static where =>
+    {
+        using var scope = new DeviceScope(where);
+        return TensorScope.Free(Tensor.FromSpan(DiffusionSchedule.Default.AlphasCumprod, DiffusionSchedule.TrainingSteps));
+    });
 }

@@ -28,7 +28,7 @@ public sealed partial class DreamPpo
     private readonly int _stepLimit, _tokens;
     private readonly float[] _activeTokens;
 
-    /// <param name="policy">The policy to improve, in place.</param>
+    /// <param name="policy">The policy to improve, in place; the critic is on its device.</param>
     /// <param name="dream">Dreams; their count is the options' <see cref="PpoOptions.Environments"/>.</param>
     /// <param name="encoding">Units and tokens.</param>
     /// <param name="options">Settings.</param>
@@ -38,6 +38,7 @@ public sealed partial class DreamPpo
     {
         (Policy, _dream, _encoding, _options, _stepLimit, _seed) = (policy, dream, encoding, options, stepLimit, seed);
         _camera = encoding.Contract.Cameras[0];
+        using var device = new DeviceScope(policy.Device);
         _start = new VlaPolicy(new WeightInitialiser(seed), policy.Architecture);
         _start.CopyFrom(policy);
         _start.SetRequiresGrad(false);
@@ -61,6 +62,7 @@ public sealed partial class DreamPpo
     /// <param name="cancellation">Stops between iterations.</param>
     public IReadOnlyList<PpoIteration> Run(Func<int, double>? check, string? checkpoint, IProgressReporter progress, CancellationToken cancellation)
     {
+        using var device = new DeviceScope(Policy.Device);
         int total = _options.Iterations + _options.CriticWarmup;
         var history = Resume(checkpoint);
         int first = history.Count;

@@ -69,6 +69,7 @@ public static class OfflineActorCritic
     /// <param name="cancellation">Stops the run.</param>
     public static Report Run(VlaPolicy policy, TrainingSet all, byte[][] allReconstructions, TrainingSet demonstrations, byte[][] demonstrationReconstructions, Scored scored, PolicyEncoding encoding, BehaviourCloning.Options cloning, Options options, ulong seed, string? checkpoint, IProgressReporter progress, CancellationToken cancellation)
     {
+        using var device = new DeviceScope(policy.Device);
         var critic = new ValueCritic(new WeightInitialiser(seed ^ 0x4F43), scored.Width, 256, 256);
         var (advantages, criticLosses, explained) = FitCritic(critic, all, scored, options, seed, progress, cancellation);
 

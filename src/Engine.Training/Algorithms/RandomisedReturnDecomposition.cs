@@ -84,6 +84,7 @@ public static class RandomisedReturnDecomposition
             varianceFactor[b] = k < length ? (float)((1 - (double)k / length) / k / (k - 1)) : 0;
         }
 
+        using var device = new DeviceScope(predicted.Device);
         Tensor mask = Tensor.FromSpan(counted, episodes, draws);
         Tensor average = (predicted * mask).Sum(1) * Tensor.FromSpan(meanFactor, episodes);
         Tensor fit = (average * Tensor.FromSpan(scale, episodes) - Tensor.FromSpan(target, episodes)).Square().Mean();

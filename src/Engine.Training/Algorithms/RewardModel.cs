@@ -20,6 +20,7 @@ public sealed class RewardModel(RewardNetwork network, int visionWidth, int lang
     /// <summary>As <see cref="Predict"/>, a tensor [n] with gradients to the network.</summary>
     public Tensor Forward(ReadOnlySpan<float> before, ReadOnlySpan<float> after, ReadOnlySpan<float> actions, int count)
     {
+        using var device = new DeviceScope(network.Device);
         int width = visionWidth + languageWidth;
         var scaled = new float[count * 7];
         for (int i = 0; i < scaled.Length; i++)

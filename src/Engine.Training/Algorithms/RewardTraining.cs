@@ -38,6 +38,7 @@ public static class RewardTraining
     public static float[][] Features(SuccessClassifier classifier, TrainingSet data, byte[][] reconstructions)
     {
         using var noGrad = new NoGrad();
+        using var device = new DeviceScope(classifier.Device);
         var features = new float[data.Episodes.Count][];
         for (int e = 0; e < features.Length; e++)
         {

@@ -118,6 +118,7 @@ public static class SuccessClassifierTraining
     public static float[][] Score(SuccessClassifier model, TrainingSet data, byte[][] appearance, PolicyEncoding encoding)
     {
         using var noGrad = new NoGrad();
+        using var device = new DeviceScope(model.Device);
         var scores = new float[data.Episodes.Count][];
         for (int e = 0; e < scores.Length; e++)
         {

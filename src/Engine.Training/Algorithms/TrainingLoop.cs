@@ -5,7 +5,7 @@ using Engine.Training.Torch;
 namespace Engine.Training.Algorithms;
 
 /// <summary>
-/// The loop that every supervised part shares: warm-up and cosine learning rate, gradient clipping, EMA, progress, checkpoints.
+/// The loop that every supervised part shares, on the model's device: warm-up and cosine learning rate, gradient clipping, EMA, progress, checkpoints.
 /// What a step draws at random is keyed by the step's number, so a resumed run gives the same losses as an uninterrupted one.
 /// </summary>
 public sealed class TrainingLoop
@@ -54,6 +54,7 @@ public sealed class TrainingLoop
         task.Advance(start);
         double running = start > 0 ? losses[start - 1] : 0;
         var parameters = Model.Parameters();
+        using var device = new DeviceScope(Model.Device);
         for (long step = start; step < Steps; step++)
         {
             if (cancellation.IsCancellationRequested)

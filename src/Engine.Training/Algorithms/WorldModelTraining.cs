@@ -204,7 +204,7 @@ public static class WorldModelTraining
     private static (Tensor Signal, Tensor Spread) Coefficients(Tensor timesteps)
     {
         long b = timesteps.Size(0), t = timesteps.Size(1);
-        var alphaBar = DiffusionCoefficients.AlphaBar.IndexSelect(0, timesteps.Reshape(-1)).Reshape(b, t, 1, 1, 1);
+        var alphaBar = DiffusionCoefficients.AlphaBar(timesteps.Device).IndexSelect(0, timesteps.Reshape(-1)).Reshape(b, t, 1, 1, 1);
         return (alphaBar.Sqrt(), (1.0 - alphaBar).Sqrt());
     }
 }

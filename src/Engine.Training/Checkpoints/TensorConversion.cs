@@ -3,25 +3,18 @@ using Engine.Training.Torch;
 
 namespace Engine.Training.Checkpoints;
 
-/// <summary>Between libtorch's tensors and the arrays of weight files. Both directions copy.</summary>
+/// <summary>Between libtorch's tensors, on any device, and the arrays of weight files. Both directions copy.</summary>
 public static class TensorConversion
 {
     /// <summary>
-    /// A tensor of the array's type; Float16 becomes Float32, and integers that <see cref="ScalarType"/> lacks become Int64.
+    /// A tensor of the array's type in the processor's memory, whatever device weights are read for; Float16 becomes Float32, and integers that <see cref="ScalarType"/> lacks become Int64.
     /// </summary>
     /// <exception cref="InvalidDataException">A number lies beyond Int64's range.</exception>
-    public static Tensor ToTensor(NamedArray array) => array.Type switch
+    public static Tensor ToTensor(NamedArray array)
     {
-        ElementType.Bool => Tensor.FromBytes(array.Data, ScalarType.Bool, array.Shape),
-        ElementType.UInt8 => Tensor.FromBytes(array.Data, ScalarType.UInt8, array.Shape),
-        ElementType.Int32 => Tensor.FromBytes(array.Data, ScalarType.Int32, array.Shape),
-        ElementType.Int64 => Tensor.FromBytes(array.Data, ScalarType.Int64, array.Shape),
-        ElementType.BFloat16 => Tensor.FromBytes(array.Data, ScalarType.BFloat16, array.Shape),
-        ElementType.Float32 => Tensor.FromBytes(array.Data, ScalarType.Float32, array.Shape),
-        ElementType.Float64 => Tensor.FromBytes(array.Data, ScalarType.Float64, array.Shape),
-        ElementType.Float16 => Tensor.FromSpan(array.ToFloat32(), array.Shape),
-        _ => Tensor.FromSpan(array.ToInt64(), array.Shape),
-    };
+        using var host = new DeviceScope(TorchDevice.Cpu);
+        return Convert(array);
+    }
 
     /// <summary>Tensors by name.</summary>
     /// <exception cref="InvalidDataException">A number lies beyond Int64's range.</exception>
@@ -55,4 +48,17 @@ public static class TensorConversion
     /// <exception cref="InvalidDataException">A tensor is larger than 2 GiB.</exception>
     public static Dictionary<string, NamedArray> ToNamedArrays(IReadOnlyDictionary<string, Tensor> tensors) =>
         tensors.ToDictionary(pair => pair.Key, pair => ToNamedArray(pair.Value));
+
+    private static Tensor Convert(NamedArray array) => array.Type switch
+    {
+        ElementType.Bool => Tensor.FromBytes(array.Data, ScalarType.Bool, array.Shape),
+        ElementType.UInt8 => Tensor.FromBytes(array.Data, ScalarType.UInt8, array.Shape),
+        ElementType.Int32 => Tensor.FromBytes(array.Data, ScalarType.Int32, array.Shape),
+        ElementType.Int64 => Tensor.FromBytes(array.Data, ScalarType.Int64, array.Shape),
+        ElementType.BFloat16 => Tensor.FromBytes(array.Data, ScalarType.BFloat16, array.Shape),
+        ElementType.Float32 => Tensor.FromBytes(array.Data, ScalarType.Float32, array.Shape),
+        ElementType.Float64 => Tensor.FromBytes(array.Data, ScalarType.Float64, array.Shape),
+        ElementType.Float16 => Tensor.FromSpan(array.ToFloat32(), array.Shape),
+        _ => Tensor.FromSpan(array.ToInt64(), array.Shape),
+    };
 }

@@ -38,6 +38,8 @@ internal readonly struct Argument
 
     public static implicit operator Argument(bool value) => new(TorchTag.Bool, value ? 1 : 0);
 
+    public static implicit operator Argument(TorchDevice device) => new(TorchTag.Device, device.Number);
+
     /// <summary>A number, or None.</summary>
     public static Argument Optional(double? value) => value is { } number ? number : default(Argument);
 

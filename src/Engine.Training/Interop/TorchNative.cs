@@ -7,7 +7,7 @@ namespace Engine.Training.Interop;
 /// <summary>The C ABI of <c>libeng_torch.so</c>; see <c>native/torch/eng_torch.h</c>, whose names these are.</summary>
 internal static unsafe partial class TorchNative
 {
-    public const int AbiVersion = 2;
+    public const int AbiVersion = 3;
     public const string Library = "eng_torch";
 
 #pragma warning disable CA2255 // A resolver can only be set once per assembly, before its first native call.
@@ -30,6 +30,15 @@ internal static unsafe partial class TorchNative
     [LibraryImport(Library)]
     public static partial int eng_torch_threads();
 
+    [LibraryImport(Library)]
+    public static partial int eng_torch_cuda(out int built, out int count);
+
+    [LibraryImport(Library)]
+    public static partial int eng_torch_synchronize(int device);
+
+    [LibraryImport(Library)]
+    public static partial int eng_torch_set_own_kernels(int on);
+
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int eng_torch_operator(string name, string overload, out nint op);
 
@@ -40,10 +49,13 @@ internal static unsafe partial class TorchNative
     public static partial void eng_torch_free_list(nint list);
 
     [LibraryImport(Library)]
-    public static partial int eng_torch_from_data(void* data, long* sizes, int dim, int dtype, out nint tensor);
+    public static partial int eng_torch_from_data(void* data, long* sizes, int dim, int dtype, int device, out nint tensor);
 
     [LibraryImport(Library)]
-    public static partial int eng_torch_full(double value, long* sizes, int dim, int dtype, out nint tensor);
+    public static partial int eng_torch_from_memory(nint memory, long* sizes, int dim, int dtype, int device, out nint tensor);
+
+    [LibraryImport(Library)]
+    public static partial int eng_torch_full(double value, long* sizes, int dim, int dtype, int device, out nint tensor);
 
     [LibraryImport(Library)]
     public static partial int eng_torch_copy_out(nint tensor, int dtype, void* destination, long count);
@@ -55,10 +67,13 @@ internal static unsafe partial class TorchNative
     public static partial int eng_torch_to(nint tensor, int dtype, out nint result);
 
     [LibraryImport(Library)]
+    public static partial int eng_torch_to_device(nint tensor, int device, out nint result);
+
+    [LibraryImport(Library)]
     public static partial int eng_torch_item(nint tensor, out double value);
 
     [LibraryImport(Library)]
-    public static partial int eng_torch_data(nint tensor, out nint data, out int isDenseCpu);
+    public static partial int eng_torch_data(nint tensor, out nint data, out int isContiguous);
 
     [LibraryImport(Library)]
     public static partial void eng_torch_release(nint tensor);
@@ -71,6 +86,9 @@ internal static unsafe partial class TorchNative
 
     [LibraryImport(Library), SuppressGCTransition]
     public static partial int eng_torch_dtype(nint tensor);
+
+    [LibraryImport(Library), SuppressGCTransition]
+    public static partial int eng_torch_device(nint tensor);
 
     [LibraryImport(Library), SuppressGCTransition]
     public static partial void eng_torch_sizes(nint tensor, long* sizes);

@@ -12,4 +12,5 @@ internal enum TorchTag
     TensorList = 6,
     String = 7,
     Default = 8,
+    Device = 9,
 }

@@ -136,6 +136,7 @@ public sealed class DiffusionTransformer : Module
     private Tensor Constant(string key, Func<Tensor> make)
     {
         if (_constants.TryGetValue(key, out var tensor)) return tensor;
+        using var device = new DeviceScope(_patchWeight.Device);
         return _constants[key] = TensorScope.Free(make());
     }
 

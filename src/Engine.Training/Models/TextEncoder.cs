@@ -32,6 +32,7 @@ public sealed class TextEncoder : Module
     /// <summary>[B, W] int64 tokens → [B, width] float32. An instruction without words gives zeros.</summary>
     public Tensor Forward(Tensor tokens)
     {
+        using var device = new DeviceScope(tokens.Device);
         var mask = tokens.Gt(0).To(ScalarType.Float32).Unsqueeze(2);
         var x = _words.Forward(tokens) + _positions.Forward(Tensor.Arange(MaxWords)).Unsqueeze(0);
         x = _mix.Forward(x).Silu() * mask;

@@ -68,6 +68,7 @@ public sealed class VlaPolicy : Module
     /// <summary>Teacher-forced logits [B, H·A, 256] from fused features.</summary>
     public Tensor Decode(Tensor fused, Tensor classes)
     {
+        using var device = new DeviceScope(fused.Device);
         long batch = fused.Size(0);
         int count = (int)classes.Size(1), prefix = Architecture.PrefixTokens;
         var inputs = _actionPositions.Narrow(0, 0, count).Unsqueeze(0) + _context.Forward(fused).Unsqueeze(1);
@@ -93,6 +94,7 @@ public sealed class VlaPolicy : Module
         long batch = images.Size(0);
         if (temperature > 0 && uniforms.Length != batch * TokenCount)
             throw new ArgumentException($"uniforms has {uniforms.Length} numbers; expected {batch}·{TokenCount}.", nameof(uniforms));
+        using var device = new DeviceScope(images.Device);
         var fused = Fuse(images, tokens, states);
         var caches = new (Tensor Keys, Tensor Values)[_layers.Length];
         var x = Prefix(fused);

@@ -170,6 +170,7 @@ public sealed class DreamEnvironment : IDisposable
     private void Look(ReadOnlySpan<int> environments, float[]? actions)
     {
         using var noGrad = new NoGrad();
+        using var device = new DeviceScope(_models.Classifier.Device);
         for (int first = 0; first < environments.Length; first += BatchSize)
         {
             using var scope = new TensorScope();

@@ -5,7 +5,7 @@ using Engine.Training.Torch;
 
 namespace Engine.Training.Rollouts;
 
-/// <summary>Runs a <see cref="VlaPolicy"/> in libtorch, for rollouts during training. Owns neither the network nor the contract.</summary>
+/// <summary>Runs a <see cref="VlaPolicy"/> in libtorch, on its device, for rollouts during training. Owns neither the network nor the contract.</summary>
 public sealed class TorchPolicy(VlaPolicy network, PolicyContract contract) : IPolicy
 {
     private readonly PolicyEncoding _encoding = new(contract);
@@ -21,6 +21,7 @@ public sealed class TorchPolicy(VlaPolicy network, PolicyContract contract) : IP
             throw new ArgumentException($"Camera '{camera.Name}' has {images.Length} bytes; expected {observations.Count}×{camera.Bytes}.", nameof(observations));
         using var noGrad = new NoGrad();
         using var scope = new TensorScope();
+        using var device = new DeviceScope(network.Device);
         var states = (float[])observations.States.Clone();
         int width = contract.StateNames.Length;
         var tokens = new long[observations.Count * contract.MaxWords];

@@ -83,6 +83,7 @@ public sealed unsafe class AdamW : IDisposable
     /// </summary>
     public Dictionary<string, Tensor> StateDict()
     {
+        using var host = new DeviceScope(TorchDevice.Cpu);
         var state = new Dictionary<string, Tensor> { ["step"] = Tensor.FromSpan(_steps.AsSpan(0, _parameters.Count), _parameters.Count) };
         for (int i = 0; i < _parameters.Count; i++)
         {

@@ -3,8 +3,8 @@ using Engine.Training.Interop;
 namespace Engine.Training.Torch;
 
 /// <summary>
-/// Operations of our own with gradients (native/torch/fused.cpp), for the small groups that batched matrix products of libtorch are slow at.
-/// float32 on the CPU.
+/// Operations of our own with gradients (native/torch/fused.cpp), for the small groups that batched matrix products of libtorch are slow at on the
+/// processor; elsewhere the same by libtorch's operations. float32.
 /// </summary>
 public static class FusedOperations
 {

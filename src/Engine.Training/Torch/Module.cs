@@ -12,6 +12,9 @@ public abstract class Module : IDisposable
     // One list, so that the order of the names is the order of registration.
     private readonly List<(string Name, Tensor? Parameter, Tensor? Buffer, Module? Child)> _members = [];
 
+    /// <summary>Where the weights are: the device of the <see cref="DeviceScope"/> that the module was made in.</summary>
+    public TorchDevice Device => NamedParameters().Concat(NamedBuffers()).Select(pair => pair.Value.Device).FirstOrDefault();
+
     /// <summary>Number of trainable and frozen parameters' elements; buffers do not count.</summary>
     public long ParameterCount => Parameters().Sum(parameter => parameter.NumElements);
 

@@ -2,6 +2,7 @@ using Engine.Training.Interop;
 
 namespace Engine.Training.Torch;
 
+// On the device of the innermost DeviceScope of this thread; on the processor where there is none.
 public sealed unsafe partial class Tensor
 {
     /// <summary>A Float32 tensor with a copy of <paramref name="data"/>, row-major. No shape is a single number.</summary>
@@ -32,26 +33,45 @@ public sealed unsafe partial class Tensor
         TorchRuntime.EnsureInitialised();
         fixed (long* sizes = shape)
         {
-            if (TorchNative.eng_torch_full(value, sizes, shape.Length, (int)ScalarType.Float32, out nint tensor) != 0)
+            if (TorchNative.eng_torch_full(value, sizes, shape.Length, (int)ScalarType.Float32, DeviceScope.Current.Number, out nint tensor) != 0)
                 throw new TorchException($"Full [{Join(shape)}]: {TorchNative.LastError()}");
             return new Tensor(tensor);
         }
     }
 
-    /// <summary>Zeros of the shape and type of another tensor.</summary>
+    /// <summary>Zeros of the shape, type and device of another tensor.</summary>
     public static Tensor ZerosLike(Tensor tensor) => Aten.ZerosLike.Invoke(tensor);
 
-    /// <summary>Ones of the shape and type of another tensor.</summary>
+    /// <summary>Ones of the shape, type and device of another tensor.</summary>
     public static Tensor OnesLike(Tensor tensor) => Aten.OnesLike.Invoke(tensor);
 
     /// <summary>Int64 numbers 0 … n−1.</summary>
-    public static Tensor Arange(long n) => Aten.Arange.Invoke(n);
+    public static Tensor Arange(long n) => Aten.Arange.Invoke(n, Argument.None, Argument.None, DeviceScope.Current);
 
     /// <summary>Joins along an existing axis.</summary>
     public static Tensor Cat(int dim, params ReadOnlySpan<Tensor> tensors) => Aten.Cat.InvokeOnList(tensors, dim);
 
     /// <summary>Joins along a new axis.</summary>
     public static Tensor Stack(int dim, params ReadOnlySpan<Tensor> tensors) => Aten.Stack.InvokeOnList(tensors, dim);
+
+    /// <summary>
+    /// A tensor over memory of a device that is there already, row-major, without a copy; for what Engine's own kernels have made. Whoever owns the memory
+    /// keeps it as long as the tensor, or anything that shares its memory, is in use.
+    /// </summary>
+    /// <param name="memory">Address on the device.</param>
+    /// <param name="type">Type of the elements.</param>
+    /// <param name="device">Whose memory it is.</param>
+    /// <param name="shape">Shape of the tensor.</param>
+    public static Tensor FromMemory(nint memory, ScalarType type, TorchDevice device, params ReadOnlySpan<long> shape)
+    {
+        TorchRuntime.EnsureInitialised();
+        fixed (long* sizes = shape)
+        {
+            if (TorchNative.eng_torch_from_memory(memory, sizes, shape.Length, (int)type, device.Number, out nint tensor) != 0)
+                throw new TorchException($"a {type} tensor [{Join(shape)}] over memory of {device}: {TorchNative.LastError()}");
+            return new Tensor(tensor);
+        }
+    }
 
     /// <summary>Raw bytes of the type, row-major; for reading checkpoints.</summary>
     internal static Tensor FromBytes(ReadOnlySpan<byte> bytes, ScalarType type, ReadOnlySpan<long> shape)
@@ -60,7 +80,7 @@ public sealed unsafe partial class Tensor
         fixed (byte* data = bytes)
         fixed (long* sizes = shape)
         {
-            if (TorchNative.eng_torch_from_data(data, sizes, shape.Length, (int)type, out nint tensor) != 0)
+            if (TorchNative.eng_torch_from_data(data, sizes, shape.Length, (int)type, DeviceScope.Current.Number, out nint tensor) != 0)
                 throw new TorchException($"a {type} tensor [{Join(shape)}]: {TorchNative.LastError()}");
             return new Tensor(tensor);
         }

@@ -43,6 +43,9 @@ public sealed unsafe partial class Tensor : SafeHandle
     /// <summary>Type of the elements.</summary>
     public ScalarType DType => (ScalarType)Kept(TorchNative.eng_torch_dtype(Handle));
 
+    /// <summary>Where the elements are.</summary>
+    public TorchDevice Device => TorchDevice.Of(Kept(TorchNative.eng_torch_device(Handle)));
+
     /// <summary>Whether derivatives with respect to this tensor, or through it, are recorded. To be set on leaves only.</summary>
     public bool RequiresGrad
     {

@@ -30,6 +30,12 @@ public static class TorchRuntime
         }
     }
 
+    /// <summary>Whether this libtorch was built with CUDA.</summary>
+    public static bool HasCuda => Cuda().Built;
+
+    /// <summary>GPUs that libtorch sees.</summary>
+    public static int CudaDeviceCount => Cuda().Count;
+
     /// <summary>
     /// What is wrong with the environment variables that libtorch's thread pool and BLAS read when the process starts, or null.
     /// Spinning OpenMP threads made two threads ten times slower than one; a wrong BLAS kernel halves its speed.
@@ -63,6 +69,16 @@ public static class TorchRuntime
         }
     }
 
+    /// <summary>
+    /// Turns this library's own loops over the processor's memory off: fused operations, optimizer and group norm are then libtorch's operations, as on
+    /// every other device. For the whole process, to find faults; returns what it was.
+    /// </summary>
+    public static bool SetOwnKernels(bool on)
+    {
+        EnsureInitialised();
+        return TorchNative.eng_torch_set_own_kernels(on ? 1 : 0) != 0;
+    }
+
     /// <summary>Loads libtorch with one thread a processor, where nothing has loaded it yet.</summary>
     internal static void EnsureInitialised()
     {
@@ -71,6 +87,13 @@ public static class TorchRuntime
         {
             if (!s_ready) Initialise(Environment.ProcessorCount);
         }
+    }
+
+    private static (bool Built, int Count) Cuda()
+    {
+        EnsureInitialised();
+        if (TorchNative.eng_torch_cuda(out int built, out int count) != 0) throw new TorchException($"libtorch's CUDA: {TorchNative.LastError()}");
+        return (built != 0, count);
     }
 
     private static void CheckVersion()

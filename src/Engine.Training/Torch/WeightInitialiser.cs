@@ -72,12 +72,15 @@ public sealed class WeightInitialiser(ulong seed)
         long rows = shape.Length == 0 ? 0 : shape[0], columns = FanIn(shape);
         using var scope = new TensorScope();
         using var noGrad = new NoGrad();
+        TorchDevice device = DeviceScope.Current;
+        // The decomposition is the processor's, so that a model starts the same on every device.
+        using var host = new DeviceScope(TorchDevice.Cpu);
         Tensor normal = Normal(1, Math.Max(rows, columns), Math.Min(rows, columns)).To(ScalarType.Float64);
         (Tensor q, Tensor r) = Aten.Qr.InvokePair(normal);
         Tensor sign = Tensor.Where(Aten.Diagonal.Invoke(r).Ge(0), Tensor.Ones(), Tensor.Full(-1));
         Tensor orthonormal = q * sign;
         if (rows < columns) orthonormal = orthonormal.Transpose(0, 1);
-        return scope.Keep((orthonormal * gain).To(ScalarType.Float32).Contiguous().Reshape(shape));
+        return scope.Keep((orthonormal * gain).To(ScalarType.Float32).Contiguous().Reshape(shape).To(device));
     }
 
     private static double Bound(long fanIn) => fanIn > 0 ? 1 / Math.Sqrt(fanIn) : 0;

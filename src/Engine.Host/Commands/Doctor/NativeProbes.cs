@@ -20,7 +20,10 @@ internal static class NativeProbes
     {
         yield return Probe("libtorch (training)", () =>
         {
-            string version = $"{TorchRuntime.Version}, {TorchRuntime.Threads} threads, {(Loaded("libtorch_cuda") is null ? "no CUDA" : "CUDA")}";
+            string cuda = !TorchRuntime.HasCuda ? "built without CUDA: ENGINE_TORCH_ROOT names another, to train on a GPU"
+                : TorchRuntime.CudaDeviceCount is > 0 and var count ? string.Create(CultureInfo.InvariantCulture, $"CUDA with {count} {(count == 1 ? "GPU" : "GPUs")}: train with --device cuda")
+                : "CUDA, but it sees no GPU";
+            string version = $"{TorchRuntime.Version}, {TorchRuntime.Threads} threads; {cuda}";
             return new(Group, "libtorch (training)", DoctorState.Present, version, Loaded("libtorch_cpu"));
         });
         yield return Shim("eng_torch");

@@ -14,6 +14,9 @@ public sealed class CollectVerb : LearningVerb
     /// <inheritdoc />
     protected override bool TakesData => false;
 
+    /// <inheritdoc />
+    protected override bool Trains => false;
+
     protected override int Run(LearningRun run, EngineSettings settings, VerbContext context)
     {
         var result = run.Collect();

@@ -13,19 +13,26 @@ public abstract class LearningVerb : ConfiguredVerb<EngineSettings>
 {
     private readonly Option<string[]> _data = new("--data") { Description = "Data directories (with commas between them) to learn from, in place of recording demonstrations and play.", HelpName = "folder[,folder]" };
 
+    private readonly Option<string?> _device = new("--device") { Description = "Where libtorch trains: cpu, cuda, or cuda:1 … for another GPU than the first; cpu unless configured.", HelpName = "name" };
+
     /// <inheritdoc />
     public override void Configure(Command command)
     {
         base.Configure(command);
+        if (Trains) command.Add(_device);
         if (TakesData) command.Add(_data);
     }
 
     /// <summary>Whether the verb can learn from data that was recorded elsewhere.</summary>
     protected virtual bool TakesData => true;
 
+    /// <summary>Whether the verb trains anything.</summary>
+    protected virtual bool Trains => true;
+
     /// <inheritdoc />
     protected override void Apply(ParseResult arguments, EngineSettings configuration)
     {
+        if (Trains) configuration.Device = arguments.GetValue(_device) ?? configuration.Device;
         if (TakesData && arguments.GetValue(_data) is { Length: > 0 } data)
             configuration.Data = [.. data.SelectMany(list => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)).Select(Path.GetFullPath)];
     }
@@ -39,7 +46,15 @@ public abstract class LearningVerb : ConfiguredVerb<EngineSettings>
         var settings = run.Configuration;
         if (run.Seed != DefaultSeed) settings.Seed = run.Seed;
         TorchRuntime.Initialise(Environment.ProcessorCount);
-        return Task.Run(() => Run(run, settings, cancellation), CancellationToken.None);
+        // Before anything is made: a GPU that is not there should be known at once.
+        var device = DeviceOption.OpenTorch(settings.Device);
+        return Task.Run(
+            () =>
+            {
+                using var scope = new DeviceScope(device);
+                return Run(run, settings, cancellation);
+            },
+            CancellationToken.None);
     }
 
     /// <summary>Opens the folder as one learning run and does the verb's part of it.</summary>
