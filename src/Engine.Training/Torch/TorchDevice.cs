@@ -19,7 +19,7 @@ public readonly record struct TorchDevice
     /// <summary>The processor.</summary>
     public static TorchDevice Cpu => default;
 
-    /// <summary>The emulated device.</summary>
+    /// <summary>The emulated device. To be opened before the first <see cref="Tensor.Backward()"/> of the process: libtorch counts its devices there.</summary>
     /// <exception cref="DllNotFoundException">libeng_torch_emulated.so was not built: it is for the system's libtorch, not for one of your own.</exception>
     public static TorchDevice Emulated => new(EmulatedType.Value);
 

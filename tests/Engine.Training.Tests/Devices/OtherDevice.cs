@@ -1,6 +1,8 @@
 using Engine.Kernels.Interop;
 using Engine.Training.Torch;
 
+[assembly: AssemblyFixture(typeof(Engine.Training.Tests.Devices.EmulatedFirst))]
+
 namespace Engine.Training.Tests.Devices;
 
 /// <summary>The devices beside the processor that tests run on, each counted as skipped where it is absent.</summary>
