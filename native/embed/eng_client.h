@@ -11,7 +11,7 @@ extern "C" {
 
 #define ENG_CLIENT_API __attribute__((visibility("default")))
 
-/* What the functions return: 0, the server's code (1 … 13, docs/serving.md) where it refused, or one of these. */
+/* What the functions return: 0, the server's code (1 … 14, docs/serving.md) where it refused, or one of these. */
 #define ENG_CLIENT_OK 0
 #define ENG_CLIENT_ARGUMENT (-1)   /* an argument is wrong; nothing was sent */
 #define ENG_CLIENT_SYSTEM (-2)     /* a system call failed, or the server is gone; connect again */

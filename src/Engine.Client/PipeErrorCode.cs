@@ -43,4 +43,7 @@ public enum PipeErrorCode : uint
 
     /// <summary>Shared memory: the record lies outside the ring, or changed while it was read.</summary>
     Torn = 13,
+
+    /// <summary>A newer observation of the same session came before the policy was asked; that one is answered next.</summary>
+    Replaced = 14,
 }

@@ -21,6 +21,7 @@ public sealed class PolicySession
     private readonly ActionPlan? _plan;
     private uint _episode;
     private uint _step;
+    private bool _asks;
 
     public PolicySession(PolicyContract contract, ServeOptions options, InferenceQueue queue, long number, bool inPlace = false)
     {
@@ -78,10 +79,13 @@ public sealed class PolicySession
         _options.Live?.Close(_number);
     }
 
-    /// <summary>Infers the actions of the observation that stands in <see cref="Request"/> already; at the server's temperature where none is given.</summary>
-    /// <exception cref="ObservationException">A number of the state or the temperature is none, or the actions are not finite, or beyond the limits where these refuse.</exception>
-    /// <exception cref="DeadlineException">The deadline (ns, the monotonic clock; 0 for none) passed while others were served.</exception>
-    public Task InferFilledAsync(float? temperature, ulong deadline = 0)
+    /// <summary>
+    /// Asks for the actions of the observation that stands in <see cref="Request"/> already; at the server's temperature where none is given. When the task has
+    /// ended well, <see cref="EndFilled"/> makes the <see cref="Actions"/> of what the policy gave.
+    /// </summary>
+    /// <exception cref="ObservationException">A number of the state or the temperature is none, or (in the task) the actions are not finite.</exception>
+    /// <exception cref="DeadlineException">In the task: the deadline (ns, the monotonic clock; 0 for none) passed while others were served.</exception>
+    internal Task BeginFilled(float? temperature, ulong deadline = 0)
     {
         Request.Deadline = deadline;
         float[] state = Request.Observation.States;
@@ -93,32 +97,39 @@ public sealed class PolicySession
         if (temperature is not (null or (>= 0 and <= 1000))) throw new ObservationException("the temperature must be 0 (greedy) to 1000");
         Request.Temperature = temperature ?? _options.Temperature;
         if (Request.Temperature > 0) Draw();
-        return RunAsync();
+        return Begin();
+    }
+
+    /// <summary>Makes the <see cref="Actions"/>, records and shows them.</summary>
+    /// <exception cref="ObservationException">The actions are beyond the limits, and these refuse.</exception>
+    internal void EndFilled()
+    {
+        if (_asks) _plan?.Take(Request);
+        else _plan!.Continue(Request);
+        Answered();
     }
 
     private Task RunAsync()
     {
-        _step++;
-        if (_plan is not null && !_plan.AsksPolicy(Request.Observation.Instructions[0]))
-        {
-            Request.PolicyTime = TimeSpan.Zero;
-            _plan.Continue(Request);
-            Answered();
-            return Task.CompletedTask;
-        }
-
-        var inference = _queue.RunAsync(Request);
-        if (!inference.IsCompletedSuccessfully) return AnswerAsync(inference);
-        _plan?.Take(Request);
-        Answered();
+        var inference = Begin();
+        if (!inference.IsCompletedSuccessfully) return EndAsync(inference);
+        EndFilled();
         return inference;
     }
 
-    private async Task AnswerAsync(Task inference)
+    private Task Begin()
+    {
+        _step++;
+        _asks = _plan is null || _plan.AsksPolicy(Request.Observation.Instructions[0]);
+        if (_asks) return _queue.RunAsync(Request);
+        Request.PolicyTime = TimeSpan.Zero;
+        return Task.CompletedTask;
+    }
+
+    private async Task EndAsync(Task inference)
     {
         await inference.ConfigureAwait(false);
-        _plan?.Take(Request);
-        Answered();
+        EndFilled();
     }
 
     private void Answered()

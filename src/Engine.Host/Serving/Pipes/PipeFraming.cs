@@ -37,9 +37,12 @@ internal static class PipeFraming
     /// <summary>Compares the payload's checksum, where there is one.</summary>
     internal static void CheckPayload(in PipeHeader header, ReadOnlySpan<byte> payload)
     {
-        if ((header.Flags & PipeFlags.PayloadCrc) != 0 && Crc32C.Compute(payload) != header.PayloadCrc)
-            throw new PipeFaultException(PipeErrorCode.Malformed, "the payload's CRC-32C is wrong");
+        if (!IsPayloadSound(header, payload)) throw new PipeFaultException(PipeErrorCode.Malformed, "the payload's CRC-32C is wrong");
     }
+
+    /// <summary>Whether the payload's checksum, where there is one, is right.</summary>
+    internal static bool IsPayloadSound(in PipeHeader header, ReadOnlySpan<byte> payload) =>
+        (header.Flags & PipeFlags.PayloadCrc) == 0 || Crc32C.Compute(payload) == header.PayloadCrc;
 
     /// <summary>Writes an error's text, cut to the room there is; gives its length.</summary>
     internal static int WriteError(string text, Span<byte> destination)

@@ -58,6 +58,17 @@ internal sealed class PipeSession
         _sequence = header.Sequence;
     }
 
+    /// <summary>Whether a header is that of an observation that may take the place of an earlier one: of this session, later in sequence, and in time.</summary>
+    internal bool IsNewer(in PipeHeader header, in PipeHeader earlier) =>
+        header.Kind == PipeKind.Observe && header.Session == Number && header.Sequence > earlier.Sequence
+        && (header.Deadline == 0 || header.Deadline > MonotonicClock.Nanoseconds);
+
+    /// <summary>Called on another thread when a request that had to wait has ended.</summary>
+    internal Action? Ended
+    {
+        set => _session.Request.Ended = value;
+    }
+
     internal void Reset() => _session.Reset();
 
     internal void Close() => _session.Close();
@@ -88,11 +99,17 @@ internal sealed class PipeSession
         return float.IsNaN(temperature) ? null : temperature;
     }
 
+    /// <summary>Asks the policy. The task ends when it has answered; then follows <see cref="End"/>.</summary>
+    internal Task Begin(float? temperature, ulong deadline) => _session.BeginFilled(temperature, deadline);
+
+    /// <summary>Takes back an observation that still waits for the policy, for a newer one; <see cref="End"/> says so then.</summary>
+    internal bool TryWithdraw() => _session.TryWithdraw();
+
     /// <summary>Waits for the policy's answer, on the session's own thread.</summary>
-    internal void Infer(float? temperature, ulong deadline)
+    internal void End(Task inference)
     {
-        var inference = _session.InferFilledAsync(temperature, deadline);
         if (!inference.IsCompletedSuccessfully) inference.GetAwaiter().GetResult();
+        _session.EndFilled();
     }
 
     /// <summary>Writes the actions record; gives the flags that go with it.</summary>
@@ -111,6 +128,13 @@ internal sealed class PipeSession
         return PipeFlags.Late;
     }
 
+    /// <summary>Counts an observation that a newer one has overtaken before the policy was asked for it.</summary>
+    internal ReplacedException Overtaken()
+    {
+        _metrics.ReplacedByNewer();
+        return new ReplacedException();
+    }
+
     /// <summary>What to tell the client about a failure.</summary>
     internal PipeFaultException Explain(Exception error)
     {
@@ -122,6 +146,8 @@ internal sealed class PipeSession
             case DeadlineException:
                 _metrics.DeadlineMissed();
                 return new PipeFaultException(PipeErrorCode.Deadline, error.Message);
+            case ReplacedException:
+                return new PipeFaultException(PipeErrorCode.Replaced, error.Message);
             case ObservationException:
                 return new PipeFaultException(PipeErrorCode.Observation, error.Message);
             default:

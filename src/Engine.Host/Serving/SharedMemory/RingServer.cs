@@ -8,10 +8,13 @@ namespace Engine.Host.Serving.SharedMemory;
 /// <summary>
 /// The server's side of a ring in shared memory, with a thread of its own. Everything in it may change at any time: headers are copied before they are
 /// read, offsets are checked against the server's own layout, what is judged of a record is copied before, and a record's guard must be the same even
-/// number before the copy, after it, and after the policy has read the images, which stay where they are.
+/// number before the copy, after it, and after the policy has read the images, which stay where they are. An observation that the next one in the ring has
+/// overtaken before the policy was asked is answered with that.
 /// </summary>
 internal sealed unsafe class RingServer : IDisposable
 {
+    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(1);
+
     private readonly RingLayout _ring;
     private readonly PipeLayout _layout;
     private readonly PipeSession _session;
@@ -19,6 +22,7 @@ internal sealed unsafe class RingServer : IDisposable
     private readonly SharedMemoryRegion _memory;
     private readonly UnmanagedBytes _bytes;
     private readonly long _spinTicks;
+    private readonly ManualResetEventSlim _answered = new();
     private byte[] _copy = [];
     private Thread? _thread;
     private volatile bool _ended;
@@ -35,6 +39,7 @@ internal sealed unsafe class RingServer : IDisposable
         _memory = SharedMemoryRegion.Create(ring.Bytes);
         _bytes = new UnmanagedBytes(_memory.Address, (int)ring.Bytes);
         ring.Write(_bytes.GetSpan());
+        session.Ended = _answered.Set;
     }
 
     /// <summary>Bytes of the memory.</summary>
@@ -92,9 +97,7 @@ internal sealed unsafe class RingServer : IDisposable
         // What a client writes for a request, but for the images: fetched from its core all at once instead of one after another.
         CacheLines.Fetch(_memory.Address + RingLayout.Arena, PipeLayout.RecordHead + 4 * _layout.StateWidth);
         CacheLines.Fetch(_memory.Address + RingLayout.Arena + _layout.InstructionOffset, 1);
-        Span<byte> head = stackalloc byte[PipeHeader.Size];
-        _bytes.GetSpan().Slice(RingLayout.RequestHeaders + (int)slot * PipeHeader.Size, PipeHeader.Size).CopyTo(head);
-        var fault = PipeFraming.Check(head, welcomed: true, _layout, out var header);
+        var fault = Read(slot, out var header);
         try
         {
             if (fault is not null) throw fault;
@@ -111,7 +114,10 @@ internal sealed unsafe class RingServer : IDisposable
                     Reply(header, PipeKind.Pong, 0);
                     break;
                 default:
-                    _session.Infer(Take(header, out ulong guard), header.Deadline);
+                    if (IsOvertaken(header)) throw _session.Overtaken();
+                    var inference = _session.Begin(Take(header, out ulong guard), header.Deadline);
+                    Watch(inference, header);
+                    _session.End(inference);
                     if (Guard(header) != guard) throw Torn();
                     var record = ReplyRecord();
                     var flags = _session.Write(header, record, received);
@@ -130,6 +136,31 @@ internal sealed unsafe class RingServer : IDisposable
         {
             Fail(header, _session.Explain(error));
         }
+    }
+
+    private PipeFaultException? Read(uint slot, out PipeHeader header)
+    {
+        Span<byte> head = stackalloc byte[PipeHeader.Size];
+        _bytes.GetSpan().Slice(RingLayout.RequestHeaders + (int)slot * PipeHeader.Size, PipeHeader.Size).CopyTo(head);
+        return PipeFraming.Check(head, welcomed: true, _layout, out header);
+    }
+
+    /// <summary>Looks into the ring until the inference has ended: a newer observation takes the place of one that waits. A futex cannot be waited for together with that, so it looks again and again.</summary>
+    private void Watch(Task inference, in PipeHeader header)
+    {
+        while (!inference.IsCompleted)
+        {
+            if (_answered.Wait(s_look)) _answered.Reset();
+            else if (IsOvertaken(header) && _session.TryWithdraw()) return;
+        }
+    }
+
+    /// <summary>Whether the ring's next request is an observation that is newer.</summary>
+    private bool IsOvertaken(in PipeHeader header)
+    {
+        uint head = Volatile.Read(ref *Word(RingLayout.RequestHead));
+        return head != _handled && head - _handled <= RingLayout.Slots && Read(_handled % RingLayout.Slots, out var next) is null
+            && _session.IsNewer(next, header) && _ring.Holds(next.Offset, next.Length);
     }
 
     private ulong Guard(in PipeHeader header)

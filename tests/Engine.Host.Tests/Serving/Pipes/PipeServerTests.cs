@@ -132,7 +132,12 @@ public sealed class PipeServerTests
 
         byte[] many = [.. Enumerable.Range(0, 50).SelectMany(_ => RawPipe.Frame(second.Header(PipeKind.Observe, record.Length), record))];
         second.Send(many);
-        for (int i = 0; i < 50; i++) Assert.Equal(PipeKind.Actions, second.Receive().Header.Kind);
+        for (int i = 1; i <= 50; i++)
+        {
+            // Where the policy was slow for once, those that waited may have been replaced.
+            var header = second.Receive().Header;
+            if (i == 50 || header.Code != PipeErrorCode.Replaced) Assert.Equal(PipeKind.Actions, header.Kind);
+        }
     }
 
     [Fact]

@@ -129,6 +129,66 @@ public sealed class RingServerTests
         Assert.Equal(2, ring.Ask(2));
     }
 
+    [Fact]
+    public async Task A_newer_observation_in_the_ring_takes_the_place_of_one_that_waits()
+    {
+        using var entered = new SemaphoreSlim(0);
+        using var gate = new SemaphoreSlim(0);
+        var asked = new System.Collections.Concurrent.ConcurrentQueue<float>();
+        var policy = new ScriptedPolicy(Contract, (observations, actions, _, _) =>
+        {
+            asked.Enqueue(observations.States[0]);
+            if (observations.States[0] is 1 or 5)
+            {
+                entered.Release();
+                gate.Wait();
+            }
+
+            actions.Fill(observations.States[0]);
+        });
+        await using var fixture = await PipeServerFixture.StartAsync(o => o with { MaxBatch = 1 }, policy);
+        asked.Clear();
+        using var blocking = fixture.Client("unix");
+        blocking.State[0] = 1;
+        var blocked = Task.Run(() => blocking.Step()[0]);
+        await entered.WaitAsync();
+
+        // One that waits is replaced as soon as the next is seen.
+        using var pipe = RawPipe.Connect(fixture.Path).HelloWithRing();
+        var ring = new RawRing(pipe);
+        var metrics = fixture.Server.Metrics;
+        ring.Publish(ring.Write(2));
+        Assert.Equal(1, await WithinAsync(() => metrics.Waiting, 1));
+        ring.Publish(ring.Write(3, record: 1));
+        Assert.Equal((PipeErrorCode.Replaced, 1ul), Code(ring.Receive()));
+        Assert.Equal(1, await WithinAsync(() => metrics.Waiting, 1));
+        gate.Release();
+        Assert.Equal(1, await blocked);
+        Assert.Equal(3, pipe.First(ring.Receive()));
+
+        // One that has begun is answered; then comes the last of those that are there, but none across a reset.
+        ring.Publish(ring.Write(5));
+        await entered.WaitAsync();
+        ring.Publish(ring.Write(6, record: 1));
+        ring.Publish(pipe.Header(PipeKind.Reset));
+        ring.Publish(ring.Write(7, record: 1) with { Deadline = MonotonicClock.Nanoseconds + 600_000_000_000 });
+        ring.Publish(ring.Write(8, record: 1));
+        gate.Release();
+        Assert.Equal((PipeKind.Actions, 3ul), Kind(ring.Receive()));
+
+        // The record of the observation before the reset was written over, and is refused or taken as it stands; but it is not replaced.
+        Assert.Equal((PipeKind.Actions, 4ul), Kind(ring.Receive()));
+        Assert.Equal((PipeKind.Reset, 5ul), Kind(ring.Receive()));
+        Assert.Equal((PipeErrorCode.Replaced, 6ul), Code(ring.Receive()));
+        Assert.Equal(8, pipe.First(ring.Receive()));
+        Assert.Equal([1, 3, 5, 8, 8], asked);
+        Assert.Equal((2, 2), (metrics.Replaced, metrics.Errors));
+
+        static (PipeErrorCode, ulong) Code((PipeHeader Header, byte[]) answer) => (answer.Header.Code, answer.Header.Sequence);
+
+        static (PipeKind, ulong) Kind((PipeHeader Header, byte[]) answer) => (answer.Header.Kind, answer.Header.Sequence);
+    }
+
     /// <summary>A ring's client that writes whatever a test wants.</summary>
     private sealed unsafe class RawRing(RawPipe pipe)
     {
@@ -144,13 +204,15 @@ public sealed class RingServerTests
             set => Volatile.Write(ref *(ulong*)(_memory + RingLayout.Arena + 8), value);
         }
 
-        internal PipeHeader Write(float first)
+        /// <summary>Writes the first or the second record of the arena; its guard becomes even, but does not move.</summary>
+        internal PipeHeader Write(float first, int record = 0)
         {
-            byte[] record = pipe.Record(first);
-            ulong guard = Guard;
-            record.CopyTo(new Span<byte>(_memory + RingLayout.Arena, record.Length));
-            Guard = guard + guard % 2;
-            return pipe.Header(PipeKind.Observe, record.Length) with { Offset = RingLayout.Arena };
+            byte[] bytes = pipe.Record(first);
+            long offset = RingLayout.Arena + record * PipeLayout.Align(pipe.Layout.ObservationBytes);
+            ulong guard = Volatile.Read(ref *(ulong*)(_memory + offset + 8));
+            bytes.CopyTo(new Span<byte>(_memory + offset, bytes.Length));
+            Volatile.Write(ref *(ulong*)(_memory + offset + 8), guard + guard % 2);
+            return pipe.Header(PipeKind.Observe, bytes.Length) with { Offset = (uint)offset };
         }
 
         internal void Scribble(Random random) => random.NextBytes(new Span<byte>(_memory + RingLayout.Arena + 16, (int)Layout.ArenaBytes - 16));
