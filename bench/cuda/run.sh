@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # Everything there is to know about a GPU, in one command: checks (the original's golden files, every kernel against its reference) and times, written to
-# bench/results/<gpu>.md. The machine with the GPU needs its driver and NVRTC, no .NET: what runs there is published here, self-contained.
+# bench/results/<gpu>.md. The machine with the GPU needs its driver and NVRTC, no .NET: what runs there is published here, self-contained. go.sh says in which order and how long; whatever fails,
+# what was found out stands in the report.
 #
 #   bench/cuda/run.sh                        on this machine's GPU
 #   bench/cuda/run.sh --host user@machine    on another one, over ssh
+#   bench/cuda/run.sh --pack FILE            an archive for a machine that is reached in another way: there tar -xzf FILE && bash engine-cuda/go.sh cuda, and its results/ back
+#   bench/cuda/run.sh --minutes N            for all of it on the GPU's machine, 10 unless given: what does not fit is left out, last things first
 #   bench/cuda/run.sh --upstream DIR         with the original's own dream beside ours (a checkout of world-model-eval on the GPU's machine; needs python3 with torch)
 #   bench/cuda/run.sh --device emulated      no GPU: the same way through with kernels on the processor and tiny shapes, to see that the way is sound
 #
@@ -12,12 +15,14 @@
 set -euo pipefail
 
 root="$(dirname "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")")"
-device=cuda host="" upstream=""
+device=cuda host="" upstream="" pack="" minutes=10
 while (($# > 0)); do
   case "$1" in
     --device) device="$2"; shift 2 ;;
     --host) host="$2"; shift 2 ;;
     --upstream) upstream="$2"; shift 2 ;;
+    --pack) pack="$2"; shift 2 ;;
+    --minutes) minutes="$2"; shift 2 ;;
     *) echo "run.sh: $1 is not known; see the head of this file" >&2; exit 2 ;;
   esac
 done
@@ -46,22 +51,32 @@ cp -r "$root/tests/golden" "$bundle/golden"
 cp "$root/bench/cuda/go.sh" "$root/bench/cuda/torch_side.py" "$bundle/"
 cp -r "$root/tests/Engine.Kernels.Tests" "$bundle/tests/"
 
+if [[ -n "$pack" ]]; then
+  tar -czf "$pack" -C "$work" engine-cuda
+  say "$pack, $(du -m "$pack" | cut -f1) MB: tar -xzf it there, bash engine-cuda/go.sh $device, and take engine-cuda/results/*.md"
+  exit 0
+fi
+
+# Whatever becomes of the checks, their report is fetched.
+status=0
 if [[ -n "$host" ]]; then
   say "carrying $(du -sm "$bundle" | cut -f1) MB to $host"
   tar -czf - -C "$work" engine-cuda | ssh "$host" 'rm -rf engine-cuda && tar -xzf -'
-  ssh -t "$host" "cd engine-cuda && bash go.sh '$device' '$upstream'"
+  ssh -t "$host" "cd engine-cuda && bash go.sh '$device' '$upstream' '$minutes'" || status=$?
   scp -q "$host:engine-cuda/results/*.md" "$work/"
 else
-  (cd "$bundle" && bash go.sh "$device" "$upstream")
+  (cd "$bundle" && bash go.sh "$device" "$upstream" "$minutes") || status=$?
   cp "$bundle"/results/*.md "$work/"
 fi
 
 for result in "$work"/*.md; do
   if [[ "$device" == emulated ]]; then
-    say "the way is sound; nothing was measured:"
+    ((status == 0)) && say "the way is sound; nothing was measured:"
     cat "$result"
   else
     cp "$result" "$root/bench/results/"
     say "bench/results/$(basename "$result")"
   fi
 done
+if ((status != 0)); then say "not everything passed or was finished: the report says what"; fi
+exit "$status"

@@ -200,6 +200,18 @@ ENGINE_DEVICE void store_pair(float* to, float first, float second, bool both, b
   }
 }
 
+#if ENGINE_HAS_FLOAT8
+ENGINE_DEVICE void store_pair(float8* to, float first, float second, bool both, bool aligned) {
+  const uint16_t pair = pack_float8(first, second);
+  if (both && aligned) {
+    *reinterpret_cast<uint16_t*>(to) = pair;
+  } else {
+    to[0].bits = static_cast<uint8_t>(pair);
+    if (both) to[1].bits = static_cast<uint8_t>(pair >> 8);
+  }
+}
+#endif
+
 ENGINE_DEVICE void store_pair(uint16_t* to, float first, float second, bool both, bool aligned) {
   const uint32_t pair = pack_bfloat16(first, second);
   if (both && aligned) {

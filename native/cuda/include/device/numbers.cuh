@@ -55,6 +55,13 @@ ENGINE_DEVICE void store_numbers(float* to, const float (&x)[4]) { store_16(to, 
 ENGINE_DEVICE void store_numbers(bfloat16* to, const float (&x)[4]) { store_8(to, make_uint2(pack_bfloat16(x[0], x[1]), pack_bfloat16(x[2], x[3]))); }
 ENGINE_DEVICE void store_numbers(bfloat16* to, const float (&x)[8]) { store_16(to, pack(x)); }
 
+#if ENGINE_HAS_FLOAT8
+ENGINE_DEVICE void store_numbers(float8* to, const float (&x)[1]) { *to = to_float8(x[0]); }
+ENGINE_DEVICE void store_numbers(float8* to, const float (&x)[4]) {
+  *reinterpret_cast<uint32_t*>(to) = static_cast<uint32_t>(pack_float8(x[0], x[1])) | static_cast<uint32_t>(pack_float8(x[2], x[3])) << 16;
+}
+#endif
+
 ENGINE_DEVICE void store_numbers(float* to, const float (&x)[8]) {
   store_16(to, as_bits(x[0], x[1], x[2], x[3]));
   store_16(to + 4, as_bits(x[4], x[5], x[6], x[7]));

@@ -11,6 +11,7 @@ struct half16 { uint16_t bits; };
 
 /// FP8: four bits of exponent, three of mantissa, no infinities (conversion clamps to ±448).
 struct float8 { uint8_t bits; };
+constexpr float greatest_float8 = 448.0f;
 
 ENGINE_DEVICE float to_float(float x) { return x; }
 ENGINE_DEVICE float to_float(bfloat16 x) { return __uint_as_float(static_cast<uint32_t>(x.bits) << 16); }

@@ -53,6 +53,7 @@ internal static class CudaProbes
             if (compiler is null) return new(Group, name, DoctorState.Advice, value, null, "kernels cannot be compiled for it without NVRTC");
             using var context = new CudaContext(driver, compiler, ordinal);
             double milliseconds = DeviceProbe.Run(context);
+            if (Environment.GetEnvironmentVariable(CudaFeatures.Variable) is { Length: > 0 } without) value += $", without {without} ({CudaFeatures.Variable})";
             return new(Group, name, DoctorState.Present, string.Create(CultureInfo.InvariantCulture, $"{value}; a kernel ran from source to result in {milliseconds:0} ms"));
         }
         catch (CudaException failure)

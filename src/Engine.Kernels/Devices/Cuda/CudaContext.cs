@@ -30,11 +30,15 @@ public sealed class CudaContext : IDisposable
                 "cuDeviceGetAttribute", -1, $"{Device.Name} has compute capability {Device.Major}.{Device.Minor}; 8.0 (Ampere) or newer is needed.");
         }
 
+        Features = CudaFeatures.Of(Device, Environment.GetEnvironmentVariable(CudaFeatures.Variable));
         _context = new CudaHandle(driver.RetainContext(ordinal), _ => driver.ReleaseContext(ordinal));
     }
 
     /// <summary>What the device is.</summary>
     public CudaDeviceInfo Device { get; }
+
+    /// <summary>What of it is made use of.</summary>
+    public CudaFeatures Features { get; init; }
 
     /// <summary>The driver's name and version.</summary>
     public string DriverName => _driver.Name;

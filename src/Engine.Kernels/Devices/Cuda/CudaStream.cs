@@ -102,7 +102,7 @@ public sealed unsafe class CudaStream : IDisposable
         nint function = Context.Function(kernel);
         try
         {
-            Context.Current().Launch(function, grid, kernel.ThreadsPerBlock, kernel.DynamicSharedBytes, _handle.Value, arguments, kernel.Overlaps && Context.Device.Major >= 9);
+            Context.Current().Launch(function, grid, kernel.ThreadsPerBlock, kernel.DynamicSharedBytes, _handle.Value, arguments, kernel.Overlaps && Context.Features.Overlap);
         }
         catch (CudaException error)
         {

@@ -27,8 +27,11 @@ public sealed unsafe partial class EmulatedCudaDriver : ICudaDriver
     private long _used;
     private long _next = 1;
 
+    private readonly int _major;
+
     /// <param name="memoryBytes">What the device pretends to have.</param>
-    public EmulatedCudaDriver(long memoryBytes = 4L << 30) => MemoryBytes = memoryBytes;
+    /// <param name="major">Compute capability that it pretends to have: 8 (Ampere), or 9 (Hopper), for which warp groups and e4m3 are chosen.</param>
+    public EmulatedCudaDriver(long memoryBytes = 4L << 30, int major = 8) => (MemoryBytes, _major) = (memoryBytes, major);
 
     /// <inheritdoc/>
     public string Name => "emulated on the CPU";
@@ -46,7 +49,7 @@ public sealed unsafe partial class EmulatedCudaDriver : ICudaDriver
     public ulong OrderSeed { get; set; }
 
     /// <inheritdoc/>
-    public CudaDeviceInfo Describe(int ordinal) => new(0, "emulated device", 8, 0, MemoryBytes, 1, 227 << 10, Pools: true);
+    public CudaDeviceInfo Describe(int ordinal) => new(0, "emulated device", _major, 0, MemoryBytes, 1, 227 << 10, Pools: true);
 
     /// <inheritdoc/>
     public nint RetainContext(int ordinal) => New();

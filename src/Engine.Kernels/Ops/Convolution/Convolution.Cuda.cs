@@ -44,7 +44,7 @@ public static partial class Convolution
     /// <summary>How a convolution is shared out on a stream's device.</summary>
     public static GemmPlan Plan(CudaStream stream, int images, int height, int width, CudaConvolution convolution) => GemmPlan.For(
         Pixels(images, height, width, convolution), convolution.Outputs, Numbers(convolution) * 2, stream.Context.Device.Multiprocessors,
-        stream.Context.Device.Architecture == "sm_90a" ? s_tilesOfHopper : s_tiles);
+        stream.Context.Features.Warpgroups ? s_tilesOfHopper : s_tiles);
 
     /// <summary>
     /// The kernel of a tile, of a patch's side, of whether the image is seen at twice its size, of what is fused behind it (an activation, or null for adding to what y holds) and of

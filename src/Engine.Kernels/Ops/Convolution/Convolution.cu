@@ -23,7 +23,7 @@ using namespace engine;
 
 #if ENG_WARPGROUP
 static_assert(ENG_TILE_M == 128 && ENG_TILE_N == 256 && ENG_ROW_BYTES == 128, "warp groups multiply 128 x 256");
-using product = warpgroup_product<ENG_STAGES>;
+using product = warpgroup_product<ENG_STAGES, 0>;
 #else
 using product = tile_product<ENG_TILE_M, ENG_TILE_N, ENG_ROW_BYTES, ENG_STAGES, ENG_WARPS_M, ENG_WARPS_N, 0>;
 #endif

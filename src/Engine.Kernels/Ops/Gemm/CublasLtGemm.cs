@@ -5,7 +5,7 @@ using Engine.Kernels.Ops.Activation;
 namespace Engine.Kernels.Ops.Gemm;
 
 /// <summary>
-/// Products by NVIDIA's cuBLASLt where the user has it: y = f(scale · x·Wᵀ + b) with f none or GELU. What it has no algorithm for is left to Gemm.cu, and
+/// Products by NVIDIA's cuBLASLt where the user has it: y = f(x·Wᵀ + b) with f none or GELU. What it has no algorithm for is left to Gemm.cu, and
 /// listed in <see cref="Refused"/>. Algorithms are asked for once for each shape. For the thread of its stream only.
 /// </summary>
 public sealed unsafe class CublasLtGemm : IDisposable
@@ -14,7 +14,7 @@ public sealed unsafe class CublasLtGemm : IDisposable
     private const int WorkspaceBytes = 32 << 20;
 
     // Numbers of cublas_api.h, library_types.h and cublasLt.h.
-    private const int Compute32F = 68, Real32F = 0, RealBfloat16 = 14, RealHalf = 2, RealE4M3 = 28, Transpose = 1;
+    private const int Compute32F = 68, Real32F = 0, RealBfloat16 = 14, RealHalf = 2, Transpose = 1;
     private const int AttributeTransposeA = 3, AttributeEpilogue = 7, AttributeBias = 8, AttributeBiasType = 26, PreferenceWorkspace = 1, PreferenceAlignmentA = 5, Matrices = 4;
     private const int EpilogueNone = 1, EpilogueBias = 4, EpilogueGelu = 32;
 
@@ -63,7 +63,8 @@ public sealed unsafe class CublasLtGemm : IDisposable
     internal bool TryMultiply(CudaStream stream, ulong x, int rows, CudaLinear linear, ulong y, bool bfloat16, ActivationFunction activation)
     {
         if (rows == 0) return true;
-        if (activation is not (ActivationFunction.None or ActivationFunction.GeluTanh)) return false;
+        // e4m3 has a scale for each row and column here, which the library does not know of.
+        if (activation is not (ActivationFunction.None or ActivationFunction.GeluTanh) || linear.Input == GemmInput.Float8) return false;
         int alignment = Alignment(linear.Weight | x | y, 256), bias = linear.Bias.Length == 0 ? 0 : Alignment(linear.Bias.Address, 16);
         var key = new Key(rows, linear.Inputs, linear.Outputs, linear.Input, bfloat16, activation, alignment, bias);
         _ = stream.Context.Current();
@@ -71,7 +72,7 @@ public sealed unsafe class CublasLtGemm : IDisposable
         if (product is null) return false;
         if (stream.IsRehearsing) return true;
         if (bias != 0) SetBias(product.Description.Value, linear.Bias.Address);
-        float scale = linear.Scale, zero = 0;
+        float scale = 1, zero = 0;
         CublasLtLibrary.Algorithm algorithm = product.Algorithm;
         int status = _library.Matmul(
             _handle.Value, product.Description.Value, &scale, linear.Weight, product.Weight!.Value, x, product.X!.Value, &zero, y, product.Y!.Value, y, product.Y.Value,
@@ -96,7 +97,7 @@ public sealed unsafe class CublasLtGemm : IDisposable
     /// </summary>
     private Product? Ask(Key key)
     {
-        int stored = key.Input switch { GemmInput.Bfloat16 => RealBfloat16, GemmInput.Half => RealHalf, GemmInput.Float8 => RealE4M3, _ => Real32F };
+        int stored = key.Input switch { GemmInput.Bfloat16 => RealBfloat16, GemmInput.Half => RealHalf, _ => Real32F };
         nint handle = 0;
         Require(_library.DescriptionCreate(&handle, Compute32F, Real32F), "cublasLtMatmulDescCreate");
         var product = new Product { Description = new CudaHandle(handle, value => _library.DescriptionDestroy(value)) };

@@ -5,7 +5,7 @@ namespace Engine.Kernels.Ops.Gemm;
 /// <summary>The weight and bias of a linear layer, y = x·Wᵀ + b, on a device. Names memory, does not own it; the kernel right before a product must not write it.</summary>
 public sealed record CudaLinear
 {
-    private CudaLinear(ulong weight, long length, DeviceSpan<float> bias, int inputs, int outputs, GemmInput input, float scale)
+    private CudaLinear(ulong weight, long length, DeviceSpan<float> bias, int inputs, int outputs, GemmInput input)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(inputs);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(outputs);
@@ -24,7 +24,6 @@ public sealed record CudaLinear
         Bias = bias;
         Inputs = inputs;
         Outputs = outputs;
-        Scale = scale;
     }
 
     /// <summary>Address of the weight [Outputs, Inputs], row-major (the layout of a state dict).</summary>
@@ -42,8 +41,8 @@ public sealed record CudaLinear
     /// <summary>What W and x are stored as.</summary>
     public GemmInput Input { get; }
 
-    /// <summary>What x·Wᵀ is multiplied by before the bias: the scale of x times the scale of W. 1 but for <see cref="GemmInput.Float8"/>.</summary>
-    public float Scale { get; }
+    /// <summary>[Outputs]: what row n of W was divided by; empty but for <see cref="GemmInput.Float8"/>.</summary>
+    public DeviceSpan<float> Scales { get; private init; }
 
     /// <summary>
     /// Blocks that share the sums of this layer's products, when they are not to be chosen by the number of rows: only with a fixed number, and with <see cref="Warpgroups"/>
@@ -68,17 +67,20 @@ public sealed record CudaLinear
     /// <param name="outputs">N.</param>
     /// <exception cref="ArgumentException">A length or an alignment does not fit.</exception>
     public static CudaLinear Of(DeviceSpan<Bfloat16> weight, DeviceSpan<float> bias, int inputs, int outputs) =>
-        new(weight.Address, weight.Length, bias, inputs, outputs, GemmInput.Bfloat16, 1);
+        new(weight.Address, weight.Length, bias, inputs, outputs, GemmInput.Bfloat16);
 
     /// <summary>In binary16; as with bfloat16.</summary>
     public static CudaLinear Of(DeviceSpan<Half> weight, DeviceSpan<float> bias, int inputs, int outputs) =>
-        new(weight.Address, weight.Length, bias, inputs, outputs, GemmInput.Half, 1);
+        new(weight.Address, weight.Length, bias, inputs, outputs, GemmInput.Half);
 
     /// <summary>In float32; inputs is a multiple of 4.</summary>
     public static CudaLinear Of(DeviceSpan<float> weight, DeviceSpan<float> bias, int inputs, int outputs) =>
-        new(weight.Address, weight.Length, bias, inputs, outputs, GemmInput.Float32, 1);
+        new(weight.Address, weight.Length, bias, inputs, outputs, GemmInput.Float32);
 
-    /// <summary>In e4m3; inputs is a multiple of 16, and <paramref name="scale"/> the product of the scales that W and x were divided by.</summary>
-    public static CudaLinear Of(DeviceSpan<Float8> weight, DeviceSpan<float> bias, int inputs, int outputs, float scale) =>
-        new(weight.Address, weight.Length, bias, inputs, outputs, GemmInput.Float8, scale);
+    /// <summary>In e4m3; inputs is a multiple of 16, and row n of W is <paramref name="scales"/>[n] times what is stored.</summary>
+    public static CudaLinear Of(DeviceSpan<Float8> weight, DeviceSpan<float> scales, DeviceSpan<float> bias, int inputs, int outputs)
+    {
+        if (scales.Length != outputs) throw new ArgumentException($"scales must hold one number for each of {outputs} outputs, they hold {scales.Length}.", nameof(scales));
+        return new(weight.Address, weight.Length, bias, inputs, outputs, GemmInput.Float8) { Scales = scales };
+    }
 }

@@ -3,6 +3,9 @@ namespace Engine.Kernels.Ops.Gemm;
 /// <summary>FP8 e4m3: sign, 4 bits of exponent (bias 7), 3 of fraction; no infinities, greatest number 448. Source: arXiv 2209.05433.</summary>
 public readonly record struct Float8(byte Bits)
 {
+    /// <summary>Those of <see cref="Devices.Cuda.CudaKernel.AllArchitectures"/> that have it.</summary>
+    internal static IReadOnlyList<string> Architectures { get; } = [.. Devices.Cuda.CudaKernel.AllArchitectures.Where(name => name != "sm_80")];
+
     /// <summary>The greatest number.</summary>
     public const float Max = 448;
 

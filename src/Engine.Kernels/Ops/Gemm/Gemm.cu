@@ -1,4 +1,4 @@
-// C[M, N] = epilogue(scale * A[M, K] * W[N, K]^T + bias): every linear layer of the world model, on tensor cores: by mma.sync (sm_80 and newer), or with
+// C[M, N] = epilogue(A[M, K] * W[N, K]^T + bias): every linear layer of the world model, on tensor cores: by mma.sync (sm_80 and newer), or with
 // ENG_WARPGROUP by wgmma (sm_90a); in float32, as a yardstick, on the ordinary cores.
 //
 // A block owns one tile of C; engine_tile.cuh, engine_warpgroup.cuh and engine_float32.cuh say how it is summed. Rows beyond M and N and chunks beyond K are filled with zeros by the
@@ -8,6 +8,9 @@
 // order of the splits, whichever block it is, so that the result does not depend on the order of arrival, and leaves the counter at zero.
 //
 // The kernel overlaps with the one before it (engine_overlap.cuh): the first slices of W, which that one must not write, are on their way when it ends.
+//
+// In float8 row r of A and row n of W are stored divided by a scale of their own; the sum is multiplied by both before the bias. Results in float8 are divided by a scale of their row that is known
+// beforehand (a bound, as no block sees a whole row).
 //
 // Roofline, bf16; nothing here was measured. One slice of a TM x TN tile is 2*TM*TN*BK operations on 2*(TM+TN)*BK bytes from L2: 128x256 makes 85 operations a byte,
 // 128x128 64, 64x64 32. One SM of an H100/H200 does 4096 dense operations a clock by wgmma, by mma.sync about two thirds of it, and is taken to get 40 bytes a clock
@@ -31,8 +34,8 @@
 using namespace engine;
 
 #if ENG_WARPGROUP
-static_assert(ENG_TILE_M == 128 && ENG_TILE_N == 256 && ENG_ROW_BYTES == 128 && ENG_INPUT == 0, "warp groups multiply 128 x 256 in bfloat16");
-using product = warpgroup_product<ENG_STAGES>;
+static_assert(ENG_TILE_M == 128 && ENG_TILE_N == 256 && ENG_ROW_BYTES == 128 && (ENG_INPUT == 0 || ENG_INPUT == 2), "warp groups multiply 128 x 256 in bfloat16 or float8");
+using product = warpgroup_product<ENG_STAGES, ENG_INPUT>;
 #elif ENG_INPUT == 3
 using product = float32_product<ENG_TILE_M, ENG_TILE_N, ENG_ROW_BYTES, ENG_STAGES, ENG_WARPS_M, ENG_WARPS_N>;
 #else
@@ -43,6 +46,8 @@ constexpr int kBand = 16;
 
 #if ENG_OUTPUT == 1
 using result = uint16_t;
+#elif ENG_OUTPUT == 2
+using result = float8;
 #else
 using result = float;
 #endif
@@ -59,7 +64,8 @@ ENGINE_DEVICE float activated(float x) {
 
 ENGINE_KERNEL_BOUNDS(gemm, product::threads, ENG_BLOCKS_PER_SM, (
     const uint8_t* a, const uint8_t* w, const float* bias, result* c, const float* gates, float* workspace, uint32_t* arrivals,
-    int m, int n, int k_bytes, int lda_bytes, int ldw_bytes, int ldc, int gate_stride, int rows_per_gate, int first_row, float scale)) {
+    int m, int n, int k_bytes, int lda_bytes, int ldw_bytes, int ldc, int gate_stride, int rows_per_gate, int first_row, const float* row_scales, const float* column_scales,
+    const float* result_scales)) {
   ENGINE_DYNAMIC_SHARED(uint8_t, memory);
   uint8_t* shared = product::aligned(memory + 0);
 
@@ -95,12 +101,20 @@ ENGINE_KERNEL_BOUNDS(gemm, product::threads, ENG_BLOCKS_PER_SM, (
     column += column0;
     if (row >= m || column >= n) return;
     const bool both = column + 1 < n;
-    first = fmaf(first, scale, bias ? bias[column] : 0.0f);
-    second = fmaf(second, scale, bias && both ? bias[column + 1] : 0.0f);
+#if ENG_INPUT == 2
+    const float row_scale = row_scales[row];
+    first *= row_scale * column_scales[column];
+    second *= both ? row_scale * column_scales[column + 1] : 0.0f;
+#endif
+    first += bias ? bias[column] : 0.0f;
+    second += bias && both ? bias[column + 1] : 0.0f;
     result* to = c + static_cast<int64_t>(row) * ldc + column;
 #if ENG_EPILOGUE == 3
     const float* gate = gates + static_cast<int64_t>((first_row + row) / rows_per_gate) * gate_stride + column;
     store_pair(to, fmaf(gate[0], first, to[0]), both ? fmaf(gate[1], second, to[1]) : 0.0f, both, aligned);
+#elif ENG_OUTPUT == 2
+    const float shrink = 1.0f / result_scales[row];
+    store_pair(to, activated(first) * shrink, activated(second) * shrink, both, aligned);
 #else
     store_pair(to, activated(first), activated(second), both, aligned);
 #endif

@@ -7,7 +7,7 @@ namespace Engine.Kernels.Ops.Gemm;
 /// <param name="Columns">Columns of it.</param>
 /// <param name="Stages">Slices of the factors in shared memory: one being multiplied, the others on their way.</param>
 /// <param name="BlocksPerMultiprocessor">Blocks that the registers must leave room for.</param>
-/// <param name="Warpgroups">Whether it is multiplied by Hopper's warp-group instructions (sm_90a, bfloat16 only) instead of those that every device since Ampere has.</param>
+/// <param name="Warpgroups">Whether it is multiplied by Hopper's warp-group instructions (sm_90a; bfloat16 or e4m3) instead of those that every device since Ampere has.</param>
 public sealed record GemmTile(int Rows, int Columns, int Stages, int BlocksPerMultiprocessor, bool Warpgroups = false)
 {
     /// <summary>Bytes of a row of a factor in one slice: 64 numbers of 16 bits, 128 of 8.</summary>
@@ -46,12 +46,12 @@ public sealed record GemmTile(int Rows, int Columns, int Stages, int BlocksPerMu
     public int RegisterBudget => Math.Min(255, 65536 / (Threads * BlocksPerMultiprocessor) / 8 * 8);
 
     /// <summary>
-    /// What a product may take on a device: factors that are not bfloat16, or another device than Hopper, have no warp groups. Their tensor cores add in another order
+    /// What a product may take on a device: factors in binary16, or another device than Hopper, have no warp groups. Their tensor cores add in another order
     /// than the others', so that a row's bits depend on which of the two is taken; <paramref name="warpgroups"/> can fix it.
     /// </summary>
     internal static IReadOnlyList<GemmTile> For(CudaDeviceInfo device, GemmInput input, bool? warpgroups) =>
         input == GemmInput.Float32 ? s_float32
-        : warpgroups == false || device.Architecture != "sm_90a" || input != GemmInput.Bfloat16 ? All
+        : warpgroups == false || device.Architecture != "sm_90a" || input == GemmInput.Half ? All
         : warpgroups == true ? s_warpgroup : AllOfHopper;
 
     /// <summary>What it is compiled for.</summary>

@@ -39,6 +39,7 @@ public sealed class PackedLinear : IDisposable
             throw new ArgumentException($"bias must hold {outputs} numbers, or none; it holds {bias.Length}.", nameof(bias));
         }
 
+        if (precision == GemmPrecision.Float8) throw new ArgumentException("float8 is of a GPU; on the processor take float32 or bfloat16.", nameof(precision));
         if (precision == GemmPrecision.BFloat16 && !Gemm.HasBfloat16)
             throw new PlatformNotSupportedException("bfloat16 needs a processor with AVX-512 BF16 and libeng_kernels.so (engine doctor says what is here); use float32.");
         Inputs = inputs;

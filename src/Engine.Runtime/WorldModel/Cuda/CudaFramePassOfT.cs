@@ -22,6 +22,8 @@ internal sealed class CudaFramePass<T> : CudaFramePass
     private readonly DeviceBuffer<float> _x, _modulation;
     private readonly DeviceBuffer<T> _input, _mixed, _hidden, _qkv, _conditioning;
     private readonly DeviceBuffer<T> _keys, _values;
+    private readonly DeviceBuffer<Float8>? _mixed8, _hidden8;
+    private readonly DeviceBuffer<float>? _mixedScales, _hiddenScales;
     private readonly GemmWorkspace _workspace;
     private readonly long _layerLength;
     private readonly int _dim, _heads, _tokens, _width;
@@ -39,7 +41,14 @@ internal sealed class CudaFramePass<T> : CudaFramePass
         _input = arena.Allocate<T>(rows * model.Patch.Inputs);
         _x = arena.Allocate<float>(rows * _dim);
         _mixed = arena.Allocate<T>(rows * _dim);
-        _hidden = arena.Allocate<T>(rows * WorldModelWeights.MlpRatio * _dim);
+        long hidden = rows * WorldModelWeights.MlpRatio * _dim;
+        if (model.Precision == GemmPrecision.Float8)
+        {
+            (_mixed8, _mixedScales) = (arena.Allocate<Float8>(rows * _dim), arena.Allocate<float>(rows));
+            (_hidden8, _hiddenScales, hidden) = (arena.Allocate<Float8>(hidden), arena.Allocate<float>(rows), 0);
+        }
+
+        _hidden = arena.Allocate<T>(hidden);
         _qkv = arena.Allocate<T>(rows * 3 * _dim);
         _conditioning = arena.Allocate<T>((long)conditions * _dim);
         _modulation = arena.Allocate<float>((long)conditions * _width);
@@ -115,7 +124,15 @@ internal sealed class CudaFramePass<T> : CudaFramePass
 
     private void Project(CudaBlock block, DeviceSpan<float> modulation, int stride, int rows)
     {
-        LayerNorm.Modulate(_stream, _x.Span, rows, _dim, modulation, modulation.Slice(_dim), stride, _tokens, 0, _mixed.Span);
+        DeviceSpan<float> shifts = modulation, scales = modulation.Slice(_dim);
+        if (_mixed8 is not null)
+        {
+            LayerNorm.ModulateQuantised(_stream, _x.Span, rows, _dim, shifts, scales, stride, _tokens, 0, _mixed8.Span, _mixedScales!.Span);
+            Gemm.Multiply(_stream, _mixed8.Span, rows, block.Qkv, _qkv.Span, _workspace, scales: new GemmScales(_mixedScales.Span));
+            return;
+        }
+
+        LayerNorm.Modulate(_stream, _x.Span, rows, _dim, shifts, scales, stride, _tokens, 0, _mixed.Span);
         Gemm.Multiply(_stream, _mixed.Span, rows, block.Qkv, _qkv.Span, _workspace);
     }
 
@@ -123,9 +140,19 @@ internal sealed class CudaFramePass<T> : CudaFramePass
     private void Complete(CudaBlock block, DeviceSpan<float> modulation, int stride, int rows)
     {
         Gemm.MultiplyGated(_stream, _mixed.Span, rows, block.Out, modulation.Slice(2L * _dim), stride, _tokens, 0, _x.Span, _workspace);
-        LayerNorm.Modulate(_stream, _x.Span, rows, _dim, modulation.Slice(3L * _dim), modulation.Slice(4L * _dim), stride, _tokens, 0, _mixed.Span);
+        DeviceSpan<float> shifts = modulation.Slice(3L * _dim), scales = modulation.Slice(4L * _dim), gates = modulation.Slice(5L * _dim);
+        if (_mixed8 is not null && _hidden8 is not null)
+        {
+            LayerNorm.ModulateQuantised(
+                _stream, _x.Span, rows, _dim, shifts, scales, stride, _tokens, 0, _mixed8.Span, _mixedScales!.Span, _hiddenScales!.Span, block.Greatest.Norm, block.Greatest.Bias);
+            Gemm.Multiply(_stream, _mixed8.Span, rows, block.Expand, _hidden8.Span, _workspace, ActivationFunction.GeluTanh, new GemmScales(_mixedScales.Span, _hiddenScales.Span));
+            Gemm.MultiplyGated(_stream, _hidden8.Span, rows, block.Contract, gates, stride, _tokens, 0, _x.Span, _workspace, new GemmScales(_hiddenScales.Span));
+            return;
+        }
+
+        LayerNorm.Modulate(_stream, _x.Span, rows, _dim, shifts, scales, stride, _tokens, 0, _mixed.Span);
         Gemm.Multiply(_stream, _mixed.Span, rows, block.Expand, _hidden.Span, _workspace, ActivationFunction.GeluTanh);
-        Gemm.MultiplyGated(_stream, _hidden.Span, rows, block.Contract, modulation.Slice(5L * _dim), stride, _tokens, 0, _x.Span, _workspace);
+        Gemm.MultiplyGated(_stream, _hidden.Span, rows, block.Contract, gates, stride, _tokens, 0, _x.Span, _workspace);
     }
 
     private DeviceSpan<T> CacheOf(DeviceBuffer<T> caches, int layer, int environment) => caches.Slice(layer * _layerLength + environment * _shape.CacheLength, _shape.CacheLength);

@@ -26,7 +26,7 @@ internal sealed class CudaLinears
         Final = Fixed(model.Final);
         // So wide that its tiles fill any device.
         Modulation = model.Modulation with { Splits = 1, Warpgroups = false };
-        Blocks = [.. model.Blocks.Select(block => new CudaBlock(Fixed(block.Qkv), Fixed(block.Out), Fixed(block.Expand), Fixed(block.Contract)))];
+        Blocks = [.. model.Blocks.Select(block => block with { Qkv = Fixed(block.Qkv), Out = Fixed(block.Out), Expand = Fixed(block.Expand), Contract = Fixed(block.Contract) })];
     }
 
     public CudaLinear Patch { get; }

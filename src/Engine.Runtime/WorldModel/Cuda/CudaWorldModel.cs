@@ -22,8 +22,8 @@ public sealed class CudaWorldModel : IDisposable
     /// <param name="context">The device; must outlive the model.</param>
     /// <param name="weights">The weights, in float32; not needed afterwards.</param>
     /// <param name="precision">
-    /// What matrices, activations and caches are stored as: bfloat16 for the tensor cores, or float32, where nothing is rounded and tensor cores are left alone, so that what bfloat16
-    /// costs can be told from a fault.
+    /// What matrices, activations and caches are stored as: bfloat16 for the tensor cores; float32, where nothing is rounded and tensor cores are left alone, so that what bfloat16
+    /// costs can be told from a fault; or float8, where blocks' queries, keys and values and both products of their MLPs are of e4m3 and all else is bfloat16.
     /// </param>
     /// <exception cref="NotSupportedException">The kernels do not cover the model's shape; the message says what they cover.</exception>
     /// <exception cref="OutOfMemoryException">The device has no room.</exception>
@@ -37,6 +37,8 @@ public sealed class CudaWorldModel : IDisposable
         ContextTimestep = weights.ContextTimestep;
         ModulationWidth = weights.ModulationWidth;
         CheckShape(Config);
+        if (precision == GemmPrecision.Float8 && context.Device.Architecture != "sm_90a")
+            throw new NotSupportedException($"float8 needs a GPU of compute capability 9.0 (Hopper); {context.Device.Name} has {context.Device.Major}.{context.Device.Minor}. Take bfloat16.");
         _stream = context.CreateStream();
         _arena = new CudaArena(_stream);
         try
@@ -47,7 +49,7 @@ public sealed class CudaWorldModel : IDisposable
             Patch = Upload(weights.Patch);
             Modulation = Upload(weights.Modulation);
             Final = Upload(weights.Final);
-            Blocks = [.. weights.Blocks.Select(block => new CudaBlock(Upload(block.Qkv), Upload(block.Out), Upload(block.Expand), Upload(block.Contract)))];
+            Blocks = [.. weights.Blocks.Select(block => precision == GemmPrecision.Float8 ? Quantised(block) : new CudaBlock(Upload(block.Qkv), Upload(block.Out), Upload(block.Expand), Upload(block.Contract)))];
             ActionWeight = _arena.Upload<float>(Transposed(weights.Action));
             ActionBias = _arena.Upload(weights.Action.BiasValues);
             var times = new float[DiffusionSchedule.TrainingSteps * Config.Dim];
@@ -131,6 +133,37 @@ public sealed class CudaWorldModel : IDisposable
         return Precision == GemmPrecision.Float32
             ? CudaLinear.Of(Upload<float>(linear, rows => rows), bias, linear.Inputs, linear.Outputs)
             : CudaLinear.Of(Upload(linear, rows => Bfloat16.Round(rows)), bias, linear.Inputs, linear.Outputs);
+    }
+
+    private CudaBlock Quantised(BlockWeights block)
+    {
+        var (expand, norm) = Quantise(block.Expand);
+        float bias = 0;
+        foreach (float value in block.Expand.BiasValues) bias = Math.Max(bias, Math.Abs(value));
+        return new CudaBlock(Quantise(block.Qkv).Linear, Upload(block.Out), expand, Quantise(block.Contract).Linear) { Greatest = (norm, bias) };
+    }
+
+    /// <summary>A weight in e4m3, rounded on the device, with a scale for each output; and the greatest length of a row of it.</summary>
+    private (CudaLinear Linear, float Norm) Quantise(PackedLinear linear)
+    {
+        DeviceBuffer<Float8> weight = _arena.Allocate<Float8>((long)linear.Inputs * linear.Outputs);
+        DeviceBuffer<float> scales = _arena.Allocate<float>(linear.Outputs);
+        int step = Math.Max(1, Math.Min(linear.Outputs, UploadNumbers / linear.Inputs));
+        using DeviceBuffer<float> part = _stream.Allocate<float>((long)step * linear.Inputs), norms = _stream.Allocate<float>(linear.Outputs);
+        for (int first = 0; first < linear.Outputs; first += step)
+        {
+            int count = Math.Min(step, linear.Outputs - first);
+            var rows = new float[count * linear.Inputs];
+            linear.CopyRows(first, rows);
+            _stream.Upload<float>(rows, part.Slice(0, rows.Length));
+            Kernels.Ops.Quantise.Quantise.Rows(
+                _stream, part.Span, count, linear.Inputs, weight.Slice((long)first * linear.Inputs, rows.Length), scales.Slice(first, count), norms.Slice(first, count));
+        }
+
+        var lengths = new float[linear.Outputs];
+        _stream.Download(norms.Span, lengths);
+        DeviceSpan<float> bias = linear.HasBias ? _arena.Upload(linear.BiasValues).Span : default;
+        return (CudaLinear.Of(weight.Span, scales.Span, bias, linear.Inputs, linear.Outputs), lengths.Max());
     }
 
     /// <summary>The weight a part at a time, as the original's is larger than what should be converted at once.</summary>

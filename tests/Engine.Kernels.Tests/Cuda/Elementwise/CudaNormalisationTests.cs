@@ -1,6 +1,8 @@
 using Engine.Kernels.Devices.Cuda;
 using Engine.Kernels.Ops.GatedResidual;
+using Engine.Kernels.Ops.Gemm;
 using Engine.Kernels.Ops.LayerNorm;
+using Engine.Kernels.Ops.Quantise;
 using Engine.Kernels.Tests.Devices;
 using Engine.Kernels.Variants;
 
@@ -41,6 +43,87 @@ public sealed class CudaNormalisationTests
                 return y.Read();
             }
         }
+    }
+
+    [Theory]
+    [InlineData(4)]
+    [InlineData(100)]
+    [InlineData(384)]
+    public void In_e4m3_a_row_has_its_own_scale_and_bounds_what_the_next_layer_makes_of_it(int width)
+    {
+        using var device = EmulatedDevice.Open();
+        const int Rows = 7;
+        const float WeightNorm = 0.3f, GreatestBias = 0.2f;
+        float[] x = EveryOrder.Normal(Rows * width, 1), modulation = EveryOrder.Normal(2 * width, 2);
+        using DeviceGuarded<float> from = new(device, x), m = new(device, modulation), wide = new(device, Rows * width);
+        LayerNorm.Modulate<float>(device.Stream, from, Rows, width, m, m.Span.Slice(width), 0, Rows, 0, wide);
+        float[] exact = wide.Read();
+        byte[] all = EveryOrder.Run(device, () =>
+        {
+            using DeviceGuarded<Float8> y = new(device, Rows * width);
+            using DeviceGuarded<float> scales = new(device, Rows), bounds = new(device, Rows);
+            LayerNorm.ModulateQuantised(device.Stream, from, Rows, width, m, m.Span.Slice(width), 0, Rows, 0, y, scales, bounds, WeightNorm, GreatestBias);
+            return (byte[])[.. System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>((float[])[.. scales.Read(), .. bounds.Read()]), .. y.Read().Select(number => number.Bits)];
+        });
+        float[] kept = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(all.AsSpan(0, 2 * Rows * sizeof(float))).ToArray();
+        for (int row = 0; row < Rows; row++)
+        {
+            float[] own = exact[(row * width)..((row + 1) * width)];
+            float scale = kept[row];
+            Assert.Equal(own.Max(Math.Abs) / 448, scale, 1e-6f * scale);
+            double length = 0;
+            for (int i = 0; i < width; i++)
+            {
+                float stored = new Float8(all[2 * Rows * sizeof(float) + row * width + i]).ToSingle() * scale;
+                Assert.InRange(Math.Abs(stored - own[i]), 0, Math.Max(Math.Abs(own[i]) / 16, scale / 1024) * 1.0001f);
+                length += (double)stored * stored;
+            }
+
+            // No more than is needed for rounding, either.
+            double most = (Math.Sqrt(length) * WeightNorm + GreatestBias) / 448;
+            Assert.InRange(kept[Rows + row], most, 1.15 * most);
+        }
+    }
+
+    [Theory]
+    [InlineData(4)]
+    [InlineData(132)]
+    [InlineData(1024)]
+    public void Weights_are_rounded_to_e4m3_row_by_row(int width)
+    {
+        using var device = EmulatedDevice.Open();
+        const int Rows = 9;
+        float[] x = EveryOrder.Normal(Rows * width, 1);
+        x.AsSpan(2 * width, width).Clear();
+        float[] scales = [];
+        using DeviceGuarded<float> from = new(device, x);
+        foreach (int order in new[] { 0, 1 })
+        {
+            device.Emulation.Order = (EmulationOrder)order;
+            using DeviceGuarded<Float8> y = new(device, Rows * width);
+            using DeviceGuarded<float> s = new(device, Rows), n = new(device, Rows);
+            Quantise.Rows(device.Stream, from, Rows, width, y, s, n);
+            Float8[] rounded = y.Read();
+            float[] norms = n.Read();
+            scales = s.Read();
+            for (int row = 0; row < Rows; row++)
+            {
+                var wanted = new Float8[width];
+                Assert.Equal(Float8.Quantise(x.AsSpan(row * width, width), wanted), scales[row], 1e-6f * scales[row]);
+                double length = 0;
+                for (int i = 0; i < width; i++)
+                {
+                    float stored = rounded[row * width + i].ToSingle();
+                    // A quotient that lies between two numbers may go to either.
+                    Assert.InRange(Math.Abs(stored - wanted[i].ToSingle()), 0, Math.Abs(stored) / 7);
+                    length += (double)stored * stored;
+                }
+
+                Assert.Equal(Math.Sqrt(length) * scales[row], norms[row], 1e-4);
+            }
+        }
+
+        Assert.Equal(1, scales[2]);
     }
 
     [Theory]

@@ -68,12 +68,13 @@ public sealed class GemmPlanTests
     }
 
     [Fact]
-    public void Warp_groups_are_for_bfloat16_on_Hopper_and_can_be_fixed()
+    public void Warp_groups_are_for_bfloat16_and_e4m3_on_Hopper_and_can_be_fixed()
     {
         CudaDeviceInfo hopper = new(0, "", 9, 0, 0, 132, 227 << 10, true), ampere = hopper with { Major = 8 };
         Assert.Same(GemmTile.AllOfHopper, GemmTile.For(hopper, GemmInput.Bfloat16, null));
         Assert.Same(GemmTile.All, GemmTile.For(hopper, GemmInput.Bfloat16, false));
         Assert.Equal([GemmTile.Warpgroup], GemmTile.For(hopper, GemmInput.Bfloat16, true));
+        Assert.Same(GemmTile.AllOfHopper, GemmTile.For(hopper, GemmInput.Float8, null));
         Assert.Same(GemmTile.All, GemmTile.For(hopper, GemmInput.Half, true));
         Assert.Same(GemmTile.All, GemmTile.For(ampere, GemmInput.Bfloat16, true));
         Assert.Equal(["sm_90a"], Gemm.Describe(GemmTile.Warpgroup, GemmInput.Bfloat16, null, false).Architectures);

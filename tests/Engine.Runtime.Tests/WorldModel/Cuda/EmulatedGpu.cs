@@ -30,12 +30,12 @@ internal sealed class EmulatedGpu : IDisposable
         return new EmulatedGpu(new EmulatedCudaDriver(), driver, nvrtc);
     }
 
-    /// <summary>Opens one on the CPU, with as much memory as given.</summary>
-    public static EmulatedGpu OpenEmulated(long memory = 1L << 30)
+    /// <summary>Opens one on the CPU, with as much memory as given, of compute capability 8.0 or another.</summary>
+    public static EmulatedGpu OpenEmulated(long memory = 1L << 30, int major = 8)
     {
         var compiler = EmulationCompiler.TryFind();
         Assert.SkipWhen(compiler is null, "no g++: dreams on a GPU are not emulated");
-        var driver = new EmulatedCudaDriver(memory);
+        var driver = new EmulatedCudaDriver(memory, major);
         return new EmulatedGpu(driver, driver, compiler!);
     }
 
