@@ -76,8 +76,9 @@ public sealed partial class LearningRun
     {
         var dream = Dream(starts, round);
         EpisodeSpec[] specs = [.. starts.Select(e => new EpisodeSpec(e.Task, e.Variation, e.Seed))];
+        using var gpu = OnGpu(dream.Models);
         using var world = new ImaginedEnvironment(
-            new DreamEnvironment(dream.Models, dream.Starts, specs.Length, StepLimit, _settings.Seed ^ 0x6761), World.Info with { Cameras = [Camera] },
+            new DreamEnvironment(dream.Models, dream.Starts, specs.Length, StepLimit, _settings.Seed ^ 0x6761, gpu), World.Info with { Cameras = [Camera] },
             specs.Select((spec, i) => (spec, i)).ToDictionary(pair => pair.spec, pair => pair.i));
         return EpisodeRunner.Run(world, specs, new PolicyActor(actor), null, _cancellation).Count(r => r.Outcome.Success) / (double)specs.Length;
     }
@@ -99,7 +100,8 @@ public sealed partial class LearningRun
         var reward = TrainReward(round, rollouts);
         var models = Models(round, reward.Threshold);
         var starts = new DreamStarts(data.Set, data.Latents, [.. Enumerable.Range(0, data.Episodes.Count)], Autoencoder.LatentNumbers);
-        using var dream = new DreamEnvironment(models, starts, _settings.Online.Environments, StepLimit, _settings.Seed ^ 0x50504F);
+        using var gpu = OnGpu(models);
+        using var dream = new DreamEnvironment(models, starts, _settings.Online.Environments, StepLimit, _settings.Seed ^ 0x50504F, gpu);
         var policy = Policy(start);
         var ppo = new DreamPpo(policy, dream, Encoding, _settings.Online, StepLimit, _settings.Seed);
         double first = Check(policy);

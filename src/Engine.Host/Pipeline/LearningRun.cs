@@ -1,3 +1,4 @@
+using Engine.Kernels.Devices.Cuda;
 using Engine.Runtime.Autoencoding;
 using Engine.Runtime.Contract;
 using Engine.Runtime.Datasets;
@@ -5,6 +6,7 @@ using Engine.Runtime.Onnx;
 using Engine.Runtime.Policies;
 using Engine.Runtime.Weights;
 using Engine.Runtime.WorldModel;
+using Engine.Runtime.WorldModel.Cuda;
 using Engine.Simulation.Tabletop;
 using Engine.Training.Algorithms;
 using Engine.Training.Checkpoints;
@@ -30,6 +32,7 @@ public sealed partial class LearningRun : IDisposable
     private readonly Dictionary<string, Episode[]> _episodes = [];
     private readonly Dictionary<string, object> _loaded = [];
     private TabletopEnvironment? _world;
+    private CudaContext? _gpu;
 
     public LearningRun(RunFolder folder, EngineSettings settings, IProgressReporter progress, CancellationToken cancellation)
     {
@@ -130,6 +133,8 @@ public sealed partial class LearningRun : IDisposable
     {
         WorldModel = WorldModel("world-model" + round),
         Autoencoder = Autoencoder,
+        Decoder = DeviceScope.Current.IsCpu ? null : Loaded("autoencoder:decoder", () =>
+            ModelFiles.Read(Folder, "autoencoder", new VariationalAutoencoder(new WeightInitialiser(0), _settings.Autoencoder.LatentChannels, _settings.Autoencoder.Width))),
         Classifier = Classifier("classifier" + round),
         Threshold = threshold,
         Reward = reward ? Reward("classifier" + round, "reward" + round) : null,
@@ -138,5 +143,13 @@ public sealed partial class LearningRun : IDisposable
         SamplingSteps = _settings.WorldModel.SamplingSteps,
     };
 
-    public void Dispose() => _world?.Dispose();
+    /// <summary>The world model on the GPU that libtorch trains on, for dreams there; null where the processor trains.</summary>
+    private CudaWorldModel? OnGpu(DreamModels models) =>
+        DeviceScope.Current.IsCpu ? null : new CudaWorldModel(_gpu ??= CudaDevices.Open(DeviceScope.Current.ToString()), models.WorldModel);
+
+    public void Dispose()
+    {
+        _world?.Dispose();
+        _gpu?.Dispose();
+    }
 }

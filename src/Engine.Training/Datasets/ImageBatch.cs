@@ -49,5 +49,11 @@ public sealed class ImageBatch(int height, int width)
 
     /// <summary>[B, 3, H, W] in [−1, 1] of u8 images [B, H, W, 3].</summary>
     public static Tensor FromBytes(ReadOnlySpan<byte> images, int height, int width) =>
-        Tensor.FromSpan(images, images.Length / (height * width * 3), height, width, 3).Permute(0, 3, 1, 2).To(ScalarType.Float32) * (1 / 127.5) - 1.0;
+        FromTensor(Tensor.FromSpan(images, images.Length / (height * width * 3), height, width, 3));
+
+    /// <summary>[B, 3, H, W] in [−1, 1] of a u8 tensor [B, H, W, 3], on its device.</summary>
+    public static Tensor FromTensor(Tensor images) => images.Permute(0, 3, 1, 2).To(ScalarType.Float32) * (1 / 127.5) - 1.0;
+
+    /// <summary>A u8 tensor [B, H, W, 3], rounded and clipped, of images [B, 3, H, W] in [−1, 1], on their device.</summary>
+    public static Tensor ToBytes(Tensor images) => (images.Clamp(-1, 1) * 127.5 + 128.0).To(ScalarType.UInt8).Permute(0, 2, 3, 1).Contiguous();
 }

@@ -20,6 +20,7 @@ public sealed class DreamEnvironment : IDisposable
     private readonly DreamModels _models;
     private readonly DreamStarts _starts;
     private readonly IDream _state;
+    private readonly CudaDreamState? _shared;
     private readonly ulong _seed;
     private readonly int _stepLimit, _latentStride;
     private readonly float[] _latents, _commands;
@@ -32,7 +33,11 @@ public sealed class DreamEnvironment : IDisposable
     /// <param name="count">Number of environments N.</param>
     /// <param name="stepLimit">Steps after which an episode is cut.</param>
     /// <param name="seed">Seed of starts and noise.</param>
-    /// <param name="device">The world model on a GPU, where that gives the latents; the processor does otherwise.</param>
+    /// <param name="device">
+    /// The world model on a GPU, where that gives the latents; the processor does otherwise. With <see cref="DreamModels.Decoder"/> on the same GPU the latents
+    /// stay there: libtorch reads them where the dream has made them.
+    /// </param>
+    /// <exception cref="ArgumentException">Decoder and classifier are on different devices.</exception>
     public DreamEnvironment(DreamModels models, DreamStarts starts, int count, int stepLimit, ulong seed, CudaWorldModel? device = null)
     {
         (_models, _starts, _seed, _stepLimit) = (models, starts, seed, stepLimit);
@@ -42,6 +47,9 @@ public sealed class DreamEnvironment : IDisposable
         _state = device is null
             ? new DreamState(models.WorldModel, count, DreamMode.Streaming, models.SamplingSteps, seed)
             : new CudaDreamState(device, count, DreamMode.Streaming, models.SamplingSteps, seed);
+        if (models.Decoder is { } decoder && decoder.Device != models.Classifier.Device)
+            throw new ArgumentException($"the decoder is on {decoder.Device}, the classifier on {models.Classifier.Device}; make both in one DeviceScope.", nameof(models));
+        _shared = models.Decoder is null ? null : _state as CudaDreamState;
         _latents = new float[count * _latentStride];
         _commands = new float[count * 7];
         _time = new int[count];
@@ -148,10 +156,11 @@ public sealed class DreamEnvironment : IDisposable
             ActionConditioning.Fill(_models.Encoding.Contract.Embodiment, actions.Slice(k * 7, 7), command, conditioning.AsSpan(k * ActionConditioning.Width, ActionConditioning.Width));
         }
 
-        _state.Step(environments, conditioning, latents);
+        if (_shared is not null) _shared.Step(environments, conditioning);
+        else _state.Step(environments, conditioning, latents);
         for (int k = 0; k < count; k++)
         {
-            latents.AsSpan(k * _latentStride, _latentStride).CopyTo(_latents.AsSpan(environments[k] * _latentStride));
+            if (_shared is null) latents.AsSpan(k * _latentStride, _latentStride).CopyTo(_latents.AsSpan(environments[k] * _latentStride));
             _time[environments[k]]++;
         }
 
@@ -198,8 +207,20 @@ public sealed class DreamEnvironment : IDisposable
             SuccessClassifier.Pose(Command(n), _models.Encoding, poses.AsSpan(k * SuccessClassifier.PoseWidth, SuccessClassifier.PoseWidth));
         }
 
-        _models.Autoencoder.Decode(latents.AsSpan(0, environments.Length * _latentStride), images.AsSpan(0, environments.Length * bytes));
-        var features = _models.Classifier.Features(ImageBatch.FromBytes(images, _models.Camera.Height, _models.Camera.Width), Tensor.FromSpan(tokens, BatchSize, words));
+        Tensor seen;
+        if (_shared is not null)
+        {
+            Tensor frames = Decode(_shared, environments);
+            frames.ToByteArray().CopyTo(images, 0);
+            seen = ImageBatch.FromTensor(frames);
+        }
+        else
+        {
+            _models.Autoencoder.Decode(latents.AsSpan(0, environments.Length * _latentStride), images.AsSpan(0, environments.Length * bytes));
+            seen = ImageBatch.FromBytes(images, _models.Camera.Height, _models.Camera.Width);
+        }
+
+        var features = _models.Classifier.Features(seen, Tensor.FromSpan(tokens, BatchSize, words));
         var values = features.ToArray();
         for (int k = 0; k < environments.Length; k++)
         {
@@ -228,6 +249,25 @@ public sealed class DreamEnvironment : IDisposable
             poses.AsSpan(k * SuccessClassifier.PoseWidth, SuccessClassifier.PoseWidth).CopyTo(evidence[(2 * _featureWidth)..]);
             ends.AsSpan(k * 3, 3).CopyTo(evidence[^3..]);
         }
+    }
+
+    /// <summary>
+    /// The newest frames of some environments, u8 [BatchSize, H, W, 3] on the GPU, from the dream's own memory. The dream's stream is not libtorch's: what it made
+    /// has to be there first. The other way round nothing need wait: a step does not write over the newest frame, and results have come to the host before.
+    /// </summary>
+    private Tensor Decode(CudaDreamState dream, ReadOnlySpan<int> environments)
+    {
+        var decoder = _models.Decoder!;
+        dream.Stream.Synchronize();
+        var latents = new Tensor[BatchSize];
+        for (int k = 0; k < BatchSize; k++)
+        {
+            latents[k] = k < environments.Length
+                ? Tensor.FromMemory((nint)dream.NewestLatents(environments[k]).Address, ScalarType.Float32, decoder.Device, 1, _models.Rows, _models.Columns, decoder.LatentChannels)
+                : Tensor.Zeros(1, _models.Rows, _models.Columns, decoder.LatentChannels);
+        }
+
+        return ImageBatch.ToBytes(decoder.Decode(Tensor.Cat(0, latents).Permute(0, 3, 1, 2)));
     }
 
     public void Dispose() => _state.Dispose();

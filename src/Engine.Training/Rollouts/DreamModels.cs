@@ -15,6 +15,12 @@ public sealed class DreamModels
     /// <summary>Between latents and images, on the runtime's own kernels.</summary>
     public required Autoencoder Autoencoder { get; init; }
 
+    /// <summary>
+    /// The same autoencoder in libtorch, on the classifier's device: where dreams are on that GPU too, their frames are decoded and looked at there. Null for
+    /// decoding on the processor.
+    /// </summary>
+    public VariationalAutoencoder? Decoder { get; init; }
+
     /// <summary>Says whether a frame shows the instruction fulfilled; its features feed the reward.</summary>
     public required SuccessClassifier Classifier { get; init; }
 

@@ -2,6 +2,7 @@ using Engine.Kernels.Ops.Rotary;
 using Engine.Runtime.Autoencoding;
 using Engine.Runtime.Contract;
 using Engine.Runtime.WorldModel;
+using Engine.Runtime.WorldModel.Cuda;
 using Engine.Training.Algorithms;
 using Engine.Training.Algorithms.Models;
 using Engine.Training.Checkpoints;
@@ -16,20 +17,27 @@ namespace Engine.Training.Tests.Rollouts;
 internal sealed class TinyDream : IDisposable
 {
     private readonly WorldModelWeights _weights;
+    private readonly VariationalAutoencoder _trained;
 
-    public TinyDream(TinyWorld world, float threshold, bool aimed = true)
+    /// <param name="world">What is dreamt of.</param>
+    /// <param name="threshold">Probability of a success.</param>
+    /// <param name="aimed">The reward is the one above.</param>
+    /// <param name="dim">Width of the world model; a GPU wants 32 at least.</param>
+    /// <param name="decoder">Also keep the autoencoder in libtorch.</param>
+    public TinyDream(TinyWorld world, float threshold, bool aimed = true, int dim = 16, bool decoder = false)
     {
         World = world;
-        using var trained = new VariationalAutoencoder(new WeightInitialiser(7), 4, 8);
-        Autoencoder = trained.ToRuntime(world.Camera.Height, world.Camera.Width);
+        _trained = new VariationalAutoencoder(new WeightInitialiser(7), 4, 8);
+        Autoencoder = _trained.ToRuntime(world.Camera.Height, world.Camera.Width);
         Latents = AutoencoderTraining.Encode(Autoencoder, world.Set, SilentProgress.Instance, default);
         var architecture = world.Architecture();
         var classifier = new SuccessClassifier(new WeightInitialiser(8), architecture);
-        _weights = MakeWorldModel(world.Camera);
+        _weights = MakeWorldModel(world.Camera, dim);
         Models = new DreamModels
         {
             WorldModel = _weights,
             Autoencoder = Autoencoder,
+            Decoder = decoder ? _trained : null,
             Classifier = classifier,
             Threshold = threshold,
             Encoding = world.Encoding,
@@ -49,21 +57,22 @@ internal sealed class TinyDream : IDisposable
 
     public DreamStarts Starts() => new(World.Set, Latents, [.. Enumerable.Range(0, World.Set.Episodes.Count)], Models.Rows * Models.Columns * 4);
 
-    public DreamEnvironment Environment(int count, int stepLimit, ulong seed = 3) => new(Models, Starts(), count, stepLimit, seed);
+    public DreamEnvironment Environment(int count, int stepLimit, ulong seed = 3, CudaWorldModel? device = null) => new(Models, Starts(), count, stepLimit, seed, device);
 
     public void Dispose()
     {
+        _trained.Dispose();
         _weights.Dispose();
         Autoencoder.Dispose();
     }
 
-    private static WorldModelWeights MakeWorldModel(CameraSpec camera)
+    private static WorldModelWeights MakeWorldModel(CameraSpec camera, int dim)
     {
         var init = new WeightInitialiser(9);
         using var model = new DiffusionTransformer(init, new DiffusionTransformerArchitecture
         {
             InChannels = 4,
-            Dim = 16,
+            Dim = dim,
             NumLayers = 1,
             NumHeads = 2,
             ActionDim = ActionConditioning.Width,
@@ -81,7 +90,7 @@ internal sealed class TinyDream : IDisposable
         {
             InChannels = 4,
             PatchSize = 2,
-            Dim = 16,
+            Dim = dim,
             NumLayers = 1,
             NumHeads = 2,
             ActionDim = ActionConditioning.Width,

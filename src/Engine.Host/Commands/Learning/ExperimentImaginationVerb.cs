@@ -15,6 +15,9 @@ public sealed class ExperimentImaginationVerb : LearningVerb
 
     protected override string DefaultOut => Path.Combine("runs", "imagination");
 
+    /// <inheritdoc />
+    protected override bool Dreams => true;
+
     protected override int Run(VerbRun<EngineSettings> run, EngineSettings settings, CancellationToken cancellation)
     {
         Directory.CreateDirectory(run.Out);

@@ -13,7 +13,7 @@ public abstract class LearningVerb : ConfiguredVerb<EngineSettings>
 {
     private readonly Option<string[]> _data = new("--data") { Description = "Data directories (with commas between them) to learn from, in place of recording demonstrations and play.", HelpName = "folder[,folder]" };
 
-    private readonly Option<string?> _device = new("--device") { Description = "Where libtorch trains: cpu, cuda, or cuda:1 … for another GPU than the first; cpu unless configured.", HelpName = "name" };
+    private readonly Option<string?> _device = new("--device") { Description = "Where libtorch trains, and policies dream: cpu, cuda, or cuda:1 … for another GPU than the first; cpu unless configured.", HelpName = "name" };
 
     /// <inheritdoc />
     public override void Configure(Command command)
@@ -28,6 +28,9 @@ public abstract class LearningVerb : ConfiguredVerb<EngineSettings>
 
     /// <summary>Whether the verb trains anything.</summary>
     protected virtual bool Trains => true;
+
+    /// <summary>Whether policies act in dreams, which are on the GPU too where that trains.</summary>
+    protected virtual bool Dreams => false;
 
     /// <inheritdoc />
     protected override void Apply(ParseResult arguments, EngineSettings configuration)
@@ -48,6 +51,7 @@ public abstract class LearningVerb : ConfiguredVerb<EngineSettings>
         TorchRuntime.Initialise(Environment.ProcessorCount);
         // Before anything is made: a GPU that is not there should be known at once.
         var device = DeviceOption.OpenTorch(settings.Device);
+        if (Dreams) DeviceOption.Open(settings.Device)?.Dispose();
         return Task.Run(
             () =>
             {

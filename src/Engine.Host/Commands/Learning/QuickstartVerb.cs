@@ -11,6 +11,9 @@ public sealed class QuickstartVerb : LearningVerb
 
     public override IReadOnlyList<string> Examples => ["quickstart", "quickstart --out runs/first --seed 3", "quickstart evaluation.episodes=200 online.iterations=80"];
 
+    /// <inheritdoc />
+    protected override bool Dreams => true;
+
     protected override int Run(LearningRun run, EngineSettings settings, VerbContext context)
     {
         run.Prepare(LearningPart.Dream);

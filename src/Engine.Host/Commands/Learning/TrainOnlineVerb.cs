@@ -11,6 +11,9 @@ public sealed class TrainOnlineVerb : LearningVerb
 
     public override IReadOnlyList<string> Examples => ["train online --out runs/mine", "train online --out runs/mine online.iterations=80"];
 
+    /// <inheritdoc />
+    protected override bool Dreams => true;
+
     protected override int Run(LearningRun run, EngineSettings settings, VerbContext context)
     {
         run.Prepare(LearningPart.Dream);
