@@ -122,8 +122,8 @@ at::Tensor plain_attention(const at::Tensor& qkv, const at::Tensor& cos, const a
   auto q = rotate(grouped.select(0, 0), cos, sin), k = rotate(grouped.select(0, 1), cos, sin), v = grouped.select(0, 2);
 #if TORCH_VERSION_MAJOR >= 2
   // Fused on a GPU. It wants [batch, heads, L, width].
-  auto flat = [](const at::Tensor& x) { return x.flatten(0, 1); };
-  auto mixed = at::scaled_dot_product_attention(flat(q), flat(k), flat(v), mask.numel() > 0 ? c10::make_optional(mask) : c10::nullopt).reshape(v.sizes());
+  auto a = q.flatten(0, 1), b = k.flatten(0, 1), c = v.flatten(0, 1);
+  auto mixed = (mask.numel() > 0 ? at::scaled_dot_product_attention(a, b, c, mask) : at::scaled_dot_product_attention(a, b, c)).reshape(v.sizes());
 #else
   auto scores = at::matmul(q, k.transpose(-2, -1)) * (1 / std::sqrt(static_cast<double>(qkv.size(5))));
   if (mask.numel() > 0) scores = scores + mask;

@@ -137,6 +137,23 @@ public sealed class DeviceTrainingTests
         return [.. history.SelectMany(i => new[] { i.MeanReward, i.PolicyLoss, i.ValueLoss, i.Entropy, i.ApproximateKl, i.KlToStart, i.ExplainedVariance }).Select(v => (float)v), .. Sums(policy)];
     });
 
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void A_loop_makes_its_batches_where_its_model_is(string name)
+    {
+        TorchDevice device = OtherDevice.Open(name);
+        DreamCritic model;
+        using (new DeviceScope(device)) model = new DreamCritic(new WeightInitialiser(1), 4, 8);
+        using (model)
+        {
+            using var optimizer = new AdamW(model.Parameters(), 1e-2);
+            var loop = new TrainingLoop { Name = "critic", Model = model, Optimizer = optimizer, Steps = 3, LearningRate = 1e-2 };
+            float[] losses = loop.Run(_ => Functional.MseLoss(model.Forward(Tensor.FromSpan([1f, 2, 3, 4], 1, 4)), Tensor.Ones(1)), SilentProgress.Instance, default);
+            Assert.True(losses[2] < losses[0]);
+            Assert.True(DeviceScope.Current.IsCpu);
+        }
+    }
+
     /// <summary>Stopped on one device and gone on with on the other, a run gives what an uninterrupted one gives.</summary>
     [Theory]
     [InlineData("emulated", true)]
