@@ -61,7 +61,7 @@ struct Attention : torch::autograd::Function<Attention> {
   static at::Tensor forward(AutogradContext* context, at::Tensor qkv, at::Tensor cos, at::Tensor sin, at::Tensor mask, bool temporal) {
     TORCH_CHECK(qkv.scalar_type() == at::kFloat, "attention is for float32, got ", qkv.toString());
     for (const auto& other : {cos, sin, mask}) {
-      TORCH_CHECK(other.device().is_cpu() && other.scalar_type() == at::kFloat && other.is_contiguous(), "tables and mask must be contiguous float32 on ", qkv.device(), ", got ", other.toString(), " on ", other.device());
+      TORCH_CHECK(other.device().is_cpu() && other.scalar_type() == at::kFloat && other.is_contiguous(), "tables and mask must be contiguous float32 on the device of qkv, ", qkv.device(), "; got ", other.toString(), " on ", other.device());
     }
     qkv = qkv.contiguous();
     Groups groups(qkv, cos, sin, mask, temporal);

@@ -185,6 +185,7 @@ int32_t eng_torch_group_norm(eng_torch_tensor input, int64_t groups, eng_torch_t
     auto x = eng::borrow(input);
     auto w = weight ? eng::borrow(weight) : at::Tensor(), b = bias ? eng::borrow(bias) : at::Tensor();
     bool fits = is_channels_last(x) && groups > 0 && x.size(1) % groups == 0 && w.defined() && b.defined() &&
+                w.device().is_cpu() && b.device().is_cpu() &&
                 w.scalar_type() == at::kFloat && b.scalar_type() == at::kFloat && w.numel() == x.size(1) && b.numel() == x.size(1);
     *out = eng::give(fits ? GroupNorm::apply(x, w, b, groups, eps) : at::group_norm(x, groups, w, b, eps));
   });

@@ -54,10 +54,10 @@ void check_float(const at::Tensor& tensor, const char* what) {
               what, " must be float32 and dense; it is ", tensor.toString(), " ", tensor.sizes(), " with strides ", tensor.strides());
 }
 
-// The numbers of `tensor` in the memory order of `like`; a copy only where the two differ.
+// The numbers of `tensor` in the memory order of `like`, on its device; a copy only where the two differ.
 at::Tensor in_order_of(const at::Tensor& tensor, const at::Tensor& like) {
   TORCH_CHECK(tensor.sizes() == like.sizes(), "expected the shape ", like.sizes(), ", got ", tensor.sizes());
-  if (tensor.strides() == like.strides() && tensor.scalar_type() == at::kFloat) return tensor;
+  if (tensor.strides() == like.strides() && tensor.scalar_type() == at::kFloat && tensor.device() == like.device()) return tensor;
   return at::empty_strided(like.sizes(), like.strides(), like.options()).copy_(tensor);
 }
 
@@ -116,7 +116,8 @@ int32_t eng_torch_adamw(const eng_torch_adamw_options* options, const eng_torch_
       }
 
       auto g = in_order_of(gradient, p);
-      TORCH_CHECK(m.strides() == p.strides() && v.strides() == p.strides(), "the moments must lie in memory as the parameter does");
+      TORCH_CHECK(m.strides() == p.strides() && v.strides() == p.strides() && m.device() == p.device() && v.device() == p.device(),
+                  "the moments must lie in memory as the parameter does");
       AdamWFactors factors{
           static_cast<float>(1 - options->learning_rate * options->weight_decay),
           static_cast<float>(options->beta1), static_cast<float>(1 - options->beta1),

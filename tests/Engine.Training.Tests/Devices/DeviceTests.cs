@@ -59,6 +59,9 @@ public sealed class DeviceTests
             () => _ = here + there, () => _ = there * here, () => here.MatMul(there), () => there.MatMul(here), () => Tensor.Cat(0, there, here), () => there.IndexSelect(0, index),
             () => Functional.Linear(there, here), () => Functional.LayerNorm(here, 3, weight, weight), () => Functional.MseLoss(there, here), () => there.AddInPlace(here),
             () => Functional.Conv2d(Tensor.Ones(1, 1, 3, 3).To(device), Tensor.Ones(1, 1, 3, 3)), () => Functional.Embedding(there, index),
+            () => Functional.GroupNorm(Tensor.Ones(1, 3, 2, 2).ChannelsLast(), 3, weight, weight),
+            () => FusedOperations.SmallAttention(Tensor.Ones(1, 1, 3, 3, 1, 4), Tensor.Ones(3, 4).To(device), Tensor.Ones(3, 4).To(device), null, false),
+            () => FusedOperations.SmallAttention(Tensor.Ones(1, 1, 3, 3, 1, 4).To(device), Tensor.Ones(3, 4), Tensor.Ones(3, 4), null, false),
         ];
         for (int i = 0; i < mixed.Length; i++)
         {
