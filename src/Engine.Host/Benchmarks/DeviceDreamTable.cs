@@ -24,7 +24,7 @@ internal static class DeviceDreamTable
         CancellationToken cancellation)
     {
         DreamWay[] ways = [.. new[] { DreamMode.Exact, DreamMode.Streaming }.Select(mode => new DreamWay(mode, precision, OnDevice: true))];
-        using var models = new DreamModels(config, ways, device);
+        using var models = new ComparedModels(config, ways, device);
         double weights = device.HeldBytes / 1048576.0, state = CudaDreamState.BytesPerEnvironment(config, precision: precision) / 1048576.0;
         output.WriteLine($"### {title}, in {precision.ToString().ToLowerInvariant()} on {device.Device.Name}\n");
         output.WriteLine("| mode | environments | ms a step | environment-frames/s | TFLOP/s | device memory besides weights, MiB | managed bytes a frame | off the processor's frames | the original's ms a frame | times as long |");

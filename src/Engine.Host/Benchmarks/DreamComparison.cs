@@ -15,7 +15,7 @@ internal sealed class DreamComparison : IDisposable
     /// <summary>Floating-point operations that frames of a GPU are checked with on the processor at most, but for the first two.</summary>
     private const double Checked = 4e12;
 
-    private readonly DreamModels _models;
+    private readonly ComparedModels _models;
     private readonly DreamSide? _reference;
     private readonly string _folder = Directory.CreateTempSubdirectory("engine-bench-").FullName;
     private readonly float[] _context, _actions, _noise;
@@ -26,7 +26,7 @@ internal sealed class DreamComparison : IDisposable
     /// <param name="ways">Our ways of dreaming.</param>
     /// <param name="batch">Dreams that advance together, B.</param>
     /// <param name="slid">Frames after the window has slid.</param>
-    public DreamComparison(DreamModels models, IReadOnlyList<DreamWay> ways, int batch = 1, int slid = 3)
+    public DreamComparison(ComparedModels models, IReadOnlyList<DreamWay> ways, int batch = 1, int slid = 3)
     {
         _models = models;
         Batch = batch;

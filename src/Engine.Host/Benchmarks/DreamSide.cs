@@ -13,7 +13,7 @@ internal sealed class DreamSide : IDisposable
     private readonly float[] _latents;
 
     /// <summary>Dreams of <paramref name="batch"/> environments, <paramref name="frames"/> frames with the context.</summary>
-    public DreamSide(DreamWay way, DreamModels models, int batch, int frames)
+    public DreamSide(DreamWay way, ComparedModels models, int batch, int frames)
     {
         Way = way;
         long before = models.OnDevice?.Context.HeldBytes ?? 0;

@@ -13,7 +13,7 @@ internal static class DreamTable
     {
         DreamWay[] ways = [new(DreamMode.Exact), new(DreamMode.Streaming)];
         if (Gemm.HasBfloat16) ways = [.. ways, .. ways.Select(way => way with { Precision = GemmPrecision.BFloat16 })];
-        using var models = new DreamModels(config, ways);
+        using var models = new ComparedModels(config, ways);
         using var comparison = new DreamComparison(models, ways);
         using var upstream = comparison.Start(checkout, python);
         comparison.Measure(upstream, pairs, cancellation);

@@ -60,7 +60,7 @@ public sealed class GpuScriptTests : IDisposable
         Assert.Contains("No variant gives the original's numbers", report, StringComparison.Ordinal);
         Assert.Contains("it crashed", report, StringComparison.Ordinal);
         Assert.Contains("- one kernel against its reference: Total: 3", report, StringComparison.Ordinal);
-        Assert.Contains("| half a table |\n**dreams: not finished** (status 1). engine: the frames differ", report, StringComparison.Ordinal);
+        Assert.Contains("| half a table |\n\n**dreams: not finished** (status 1). engine: the frames differ", report, StringComparison.Ordinal);
         Assert.Contains("s in all.", report, StringComparison.Ordinal);
     }
 

@@ -49,6 +49,19 @@ internal sealed class EmulatedDevice : IDisposable
         return new EmulatedDevice(driver, compiler, driver, compiler!);
     }
 
+    /// <summary>Skips the test on a GPU that lacks what a kernel takes: <c>float8</c> (compute capability 8.9) or <c>warpgroups</c> (9.0); the emulation has everything.</summary>
+    public void Needs(string feature)
+    {
+        if (_emulation is not null) return;
+        bool has = feature switch
+        {
+            "float8" => Context.Device is { Major: > 8 } or { Major: 8, Minor: 9 },
+            "warpgroups" => Context.Device.Architecture == "sm_90a",
+            _ => throw new ArgumentException($"{feature} is not known."),
+        };
+        Assert.SkipUnless(has, $"{Context.Device.Name} has no {feature}");
+    }
+
     /// <summary>What a buffer holds.</summary>
     public T[] Read<T>(DeviceSpan<T> span)
         where T : unmanaged

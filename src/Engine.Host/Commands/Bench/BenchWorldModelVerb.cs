@@ -80,7 +80,7 @@ public sealed class BenchWorldModelVerb : Verb
         var figures = await Task.Run(
             () =>
             {
-                using var models = new DreamModels(config, [way], device);
+                using var models = new ComparedModels(config, [way], device);
                 using var comparison = new DreamComparison(models, [way], batch, frames);
                 using var upstream = arguments.GetValue(_upstream) is { } checkout ? comparison.Start(checkout, arguments.GetValue(_python)!, DeviceOption.TorchName(name)) : null;
                 comparison.Measure(upstream, pairs, cancellation);

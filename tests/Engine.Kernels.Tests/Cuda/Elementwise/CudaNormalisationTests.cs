@@ -52,6 +52,7 @@ public sealed class CudaNormalisationTests
     public void In_e4m3_a_row_has_its_own_scale_and_bounds_what_the_next_layer_makes_of_it(int width)
     {
         using var device = EmulatedDevice.Open();
+        device.Needs("float8");
         const int Rows = 7;
         const float WeightNorm = 0.3f, GreatestBias = 0.2f;
         float[] x = EveryOrder.Normal(Rows * width, 1), modulation = EveryOrder.Normal(2 * width, 2);
@@ -92,6 +93,7 @@ public sealed class CudaNormalisationTests
     public void Weights_are_rounded_to_e4m3_row_by_row(int width)
     {
         using var device = EmulatedDevice.Open();
+        device.Needs("float8");
         const int Rows = 9;
         float[] x = EveryOrder.Normal(Rows * width, 1);
         x.AsSpan(2 * width, width).Clear();

@@ -149,7 +149,7 @@ public sealed class CudaDreamWorkTests
     [InlineData(GemmPrecision.Float8)]
     public void A_dream_asks_for_no_kernel_that_its_shape_does_not_name(GemmPrecision precision)
     {
-        using EmulatedGpu gpu = precision == GemmPrecision.Float8 ? EmulatedGpu.OpenEmulated(major: 9) : EmulatedGpu.Open();
+        using EmulatedGpu gpu = precision == GemmPrecision.Float8 ? EmulatedGpu.OpenHopper() : EmulatedGpu.Open();
         WorldModelConfig config = Config with { PreviousFrameInput = true, PredictChange = true };
         using WorldModelWeights weights = RandomModel.Create(config);
         using var model = new CudaWorldModel(gpu.Context, weights, precision);

@@ -16,7 +16,7 @@ public sealed class CudaFloat8Tests
     public void A_rollout_in_float8_is_off_by_as_much_as_documented(DreamMode mode)
     {
         const int Steps = 8;
-        using EmulatedGpu gpu = EmulatedGpu.OpenEmulated(major: 9);
+        using EmulatedGpu gpu = EmulatedGpu.OpenHopper();
         using WorldModelWeights weights = RandomModel.Create(Config);
         float[] Roll(GemmPrecision precision)
         {
@@ -40,7 +40,7 @@ public sealed class CudaFloat8Tests
     [Fact]
     public void A_frame_in_float8_depends_on_its_own_environment_only_bit_for_bit()
     {
-        using EmulatedGpu gpu = EmulatedGpu.OpenEmulated(major: 9);
+        using EmulatedGpu gpu = EmulatedGpu.OpenHopper();
         using WorldModelWeights weights = RandomModel.Create(Config with { NumLayers = 1 });
         using var model = new CudaWorldModel(gpu.Context, weights, GemmPrecision.Float8);
         using var dream = new CudaDreamState(model, 3, DreamMode.Streaming, seed: 7);

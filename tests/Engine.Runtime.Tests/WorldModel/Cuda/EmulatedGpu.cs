@@ -21,10 +21,18 @@ internal sealed class EmulatedGpu : IDisposable
 
     public CudaContext Context { get; }
 
-    /// <summary>Opens one, or skips the test with the reason.</summary>
-    public static EmulatedGpu Open()
+    /// <summary>Opens a device of compute capability 9.0, or skips the test with the reason.</summary>
+    public static EmulatedGpu OpenHopper()
     {
-        if (Environment.GetEnvironmentVariable("ENGINE_TEST_DEVICE") is not "cuda") return OpenEmulated();
+        EmulatedGpu gpu = Open(major: 9);
+        Assert.SkipUnless(gpu.Context.Device.Architecture == "sm_90a", $"{gpu.Context.Device.Name} is not of compute capability 9.0");
+        return gpu;
+    }
+
+    /// <summary>Opens one, or skips the test with the reason.</summary>
+    public static EmulatedGpu Open(int major = 8)
+    {
+        if (Environment.GetEnvironmentVariable("ENGINE_TEST_DEVICE") is not "cuda") return OpenEmulated(major: major);
         ICudaDriver driver = LibCudaDriver.TryLoad(out string reason) ?? throw new InvalidOperationException($"ENGINE_TEST_DEVICE is cuda, but {reason}");
         ICudaCompiler nvrtc = NvrtcCompiler.TryFind(driver.Name) ?? throw new InvalidOperationException("ENGINE_TEST_DEVICE is cuda, but there is no NVRTC");
         return new EmulatedGpu(new EmulatedCudaDriver(), driver, nvrtc);

@@ -6,7 +6,7 @@ using Engine.Runtime.WorldModel.Cuda;
 namespace Engine.Host.Benchmarks;
 
 /// <summary>One model with random weights that keep activations near one, made ready for each way of dreaming: packed on the processor, or uploaded to a GPU.</summary>
-internal sealed class DreamModels : IDisposable
+internal sealed class ComparedModels : IDisposable
 {
     private readonly WorldModelWeights? _float32, _rounded;
 
@@ -14,7 +14,7 @@ internal sealed class DreamModels : IDisposable
     /// <param name="config">The model's shape.</param>
     /// <param name="ways">How it will dream; on a GPU in one precision.</param>
     /// <param name="device">The GPU of the ways that dream on one; not owned.</param>
-    public DreamModels(WorldModelConfig config, IReadOnlyList<DreamWay> ways, CudaContext? device = null)
+    public ComparedModels(WorldModelConfig config, IReadOnlyList<DreamWay> ways, CudaContext? device = null)
     {
         Config = config;
         var arrays = WorldModelBenchmark.RandomArrays(config);
