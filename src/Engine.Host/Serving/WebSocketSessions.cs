@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 using Engine.Host.Serving.OpenPi;
 using Engine.Runtime.Contract;
@@ -34,17 +35,17 @@ internal sealed class WebSocketSessions(
             throw;
         }
 
-        using (socket) await ServeAsync(socket, ownThread: false).ConfigureAwait(false);
+        await ServeAsync(new KestrelChannel(socket, options)).ConfigureAwait(false);
     }
 
-    /// <summary>Serves a client that has its place until it ends; the place is given back. On a thread of its own it waits instead of yielding.</summary>
-    internal Task ServeAsync(WebSocket socket) => ServeAsync(socket, ownThread: true);
+    /// <summary>Serves a client of a bare socket, which has its place, until it ends; the place is given back.</summary>
+    internal Task ServeAsync(Socket socket) => ServeAsync(new SocketChannel(socket, options.MaxMessageBytes, options.MessageTimeout));
 
-    private async Task ServeAsync(WebSocket socket, bool ownThread)
+    private async Task ServeAsync(MessageChannel channel)
     {
         try
         {
-            using var connection = new OpenPiConnection(socket, contract, options, queue, metrics, metrics.SessionOpened(), switchTo, ownThread);
+            using var connection = new OpenPiConnection(channel, contract, options, queue, metrics, metrics.SessionOpened(), switchTo);
             var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _connections[connection] = ended.Task;
             try

@@ -1,10 +1,13 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net.Sockets;
+using System.Net.WebSockets;
 using System.Text;
 using Engine.Client;
 using Engine.Host.Serving;
 using Engine.Host.Serving.LeRobot;
 using Engine.Host.Serving.MsgPack;
+using Engine.Host.Serving.OpenPi;
 using Engine.Host.Serving.OpenVla;
 using Engine.Host.Serving.Pipes;
 using Engine.Host.Serving.Recording;
@@ -105,6 +108,32 @@ public sealed class FuzzTests
             reader.Read(value as MsgPackMap ?? throw new ObservationException("no map"));
         }, typeof(ObservationException), 4 << 20);
 
+        byte[][] frames =
+        [
+            [.. Frame(FrameKind.Binary, true, observation), .. Frame(FrameKind.Close, true, [3, 232])],
+            [.. Frame(FrameKind.Text, false, [1, 2]), .. Frame(FrameKind.Ping, true, [3]), .. Frame(FrameKind.Continuation, true, new byte[200]), .. Frame(FrameKind.Close, true, [])],
+        ];
+        yield return new Target("WebSocket frames", frames, bytes =>
+        {
+            var (socket, client) = Serving.SocketChannelTests.Pair();
+            using var channel = new SocketChannel(socket, 1 << 16, TimeSpan.FromSeconds(60));
+            using (client)
+            {
+                client.Write(bytes);
+                client.Socket.Shutdown(SocketShutdown.Send);
+                try
+                {
+                    while (channel.ReceiveAsync().AsTask().GetAwaiter().GetResult() != WebSocketMessageType.Close)
+                    {
+                    }
+                }
+                catch (MessageTooBigException)
+                {
+                    channel.DrainAsync(default).GetAwaiter().GetResult();
+                }
+            }
+        }, typeof(WebSocketException));
+
         yield return new Target(
             "json_numpy", Golden("openvla_request.json", "openvla_request_double_encoded.json", "openvla_response.json", "json_dtypes.json"),
             bytes => JsonNumpy.ToBytes(JsonNumpy.Read(bytes)), typeof(MsgPackException), 4 << 20);
@@ -164,6 +193,8 @@ public sealed class FuzzTests
             }, typeof(InvalidDataException), 96 << 20);
         }
     }
+
+    private static byte[] Frame(FrameKind kind, bool final, byte[] payload) => Serving.SocketChannelTests.Frame(kind, final, payload, 0x12345678);
 
     private static byte[][] PipeFrames()
     {

@@ -1,5 +1,3 @@
-using Engine.Host.Serving.Client;
-
 namespace Engine.Host.Benchmarks.Serving;
 
 /// <summary>16 clients at once over openpi's protocol: processor time of the server's process for one request.</summary>
@@ -15,9 +13,9 @@ internal sealed class CrowdLine : IServingLine
         using var theirs = await ServerProcess.StartUpstreamAsync(run);
         using var ours = await ServerProcess.StartAsync();
         var (a, b) = (new List<double>(), new List<double>());
-        for (int pair = -1; pair < run.Pairs; pair++)
+        for (int pair = -3; pair < run.Pairs; pair++)
         {
-            double python = await ProcessorAsync(theirs, run), here = await ProcessorAsync(ours, run);
+            double python = Processor(theirs, run), here = Processor(ours, run);
             if (pair < 0) continue;
             a.Add(python);
             b.Add(here);
@@ -27,23 +25,31 @@ internal sealed class CrowdLine : IServingLine
     }
 
     /// <summary>Processor time for one request (µs).</summary>
-    private static async Task<double> ProcessorAsync(ServerProcess server, ServingRun run)
+    private static double Processor(ServerProcess server, ServingRun run)
     {
-        var clients = new OpenPiClient[Clients];
-        for (int i = 0; i < Clients; i++) clients[i] = await OpenPiClient.ConnectAsync(server.Uri, cancellationToken: run.Cancellation);
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(run.Cancellation);
-        end.CancelAfter(TimeSpan.FromSeconds(run.Seconds));
+        int requests = 0;
         double before = server.ProcessorSeconds;
-        int[] requests = await Task.WhenAll(clients.Select(client => Task.Run(async () =>
+        using var robots = new Robots(run.Cancellation);
+        for (int i = 0; i < Clients; i++)
         {
-            var map = Observations.Map();
-            int count = 0;
-            for (; !end.IsCancellationRequested; count++) await client.InferAsync(map, run.Cancellation);
-            return count;
-        })));
-        double processor = server.ProcessorSeconds - before;
-        foreach (var client in clients) await client.DisposeAsync();
-        run.Cancellation.ThrowIfCancellationRequested();
-        return 1e6 * processor / requests.Sum();
+            robots.Start(0, 0, () =>
+            {
+                var robot = new WireRobot(server.Port, Observations.Map());
+                int count = 0;
+                return (() =>
+                {
+                    robot.Ask();
+                    count++;
+                }, () =>
+                {
+                    robot.Dispose();
+                    Interlocked.Add(ref requests, count);
+                }
+                );
+            });
+        }
+
+        robots.RunFor(TimeSpan.FromSeconds(run.Seconds));
+        return 1e6 * (server.ProcessorSeconds - before) / requests;
     }
 }

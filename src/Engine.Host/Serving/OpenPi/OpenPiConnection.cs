@@ -16,29 +16,25 @@ internal sealed class OpenPiConnection : IDisposable
     private static readonly MsgPackLimits s_limits = new() { StringKeyArrays = true };
     private static readonly TimeSpan s_closing = TimeSpan.FromSeconds(10);
 
-    private readonly WebSocket _socket;
+    private readonly MessageChannel _channel;
     private readonly PolicyContract _contract;
     private readonly ServeOptions _options;
     private readonly ServingMetrics _metrics;
     private readonly PolicySession _session;
-    private readonly MessageBuffer _buffer;
     private readonly Func<string, Task> _switchTo;
-    private readonly bool _ownThread;
     private readonly MsgPackWriter _writer = new();
     private readonly SemaphoreSlim _turn = new(1, 1);
     private bool _ending;
     private TimeSpan? _previousTotal;
 
-    internal OpenPiConnection(WebSocket socket, PolicyContract contract, ServeOptions options, InferenceQueue queue, ServingMetrics metrics, long number, Func<string, Task> switchTo, bool ownThread)
+    internal OpenPiConnection(MessageChannel channel, PolicyContract contract, ServeOptions options, InferenceQueue queue, ServingMetrics metrics, long number, Func<string, Task> switchTo)
     {
         _switchTo = switchTo;
-        _ownThread = ownThread;
-        _socket = socket;
+        _channel = channel;
         _contract = contract;
         _options = options;
         _metrics = metrics;
         _session = new PolicySession(contract, options, queue, number, inPlace: true);
-        _buffer = new MessageBuffer(options.MaxMessageBytes);
     }
 
     /// <summary>Serves the client until it leaves, fails, or <see cref="EndAsync"/> is called.</summary>
@@ -46,7 +42,7 @@ internal sealed class OpenPiConnection : IDisposable
     {
         try
         {
-            await _socket.SendAsync(metadata, WebSocketMessageType.Binary, true, CancellationToken.None).ConfigureAwait(false);
+            await _channel.SendAsync(metadata, WebSocketMessageType.Binary, CancellationToken.None).ConfigureAwait(false);
             while (await ServeOneAsync().ConfigureAwait(false))
             {
             }
@@ -68,8 +64,7 @@ internal sealed class OpenPiConnection : IDisposable
         try
         {
             _ending = true;
-            if (_socket.State is WebSocketState.Open or WebSocketState.CloseReceived)
-                await _socket.CloseOutputAsync(WebSocketCloseStatus.EndpointUnavailable, "the server is shutting down", cancellationToken).ConfigureAwait(false);
+            await _channel.CloseAsync(WebSocketCloseStatus.EndpointUnavailable, "the server is shutting down", cancellationToken).ConfigureAwait(false);
         }
         catch (WebSocketException)
         {
@@ -81,12 +76,12 @@ internal sealed class OpenPiConnection : IDisposable
         }
     }
 
-    internal void Abort() => _socket.Abort();
+    internal void Abort() => _channel.Abort();
 
     public void Dispose()
     {
         _session.Close();
-        _buffer.Dispose();
+        _channel.Dispose();
     }
 
     private async Task<bool> ServeOneAsync()
@@ -95,7 +90,7 @@ internal sealed class OpenPiConnection : IDisposable
         WebSocketMessageType kind;
         try
         {
-            kind = await _buffer.ReceiveAsync(_socket, _options.MessageTimeout).ConfigureAwait(false);
+            kind = await _channel.ReceiveAsync().ConfigureAwait(false);
         }
         catch (MessageTooBigException error)
         {
@@ -103,13 +98,7 @@ internal sealed class OpenPiConnection : IDisposable
             return false;
         }
 
-        if (kind == WebSocketMessageType.Close)
-        {
-            if (_socket.State == WebSocketState.CloseReceived)
-                await _socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None).ConfigureAwait(false);
-            return false;
-        }
-
+        if (kind == WebSocketMessageType.Close) return false;
         long received = Stopwatch.GetTimestamp();
         await _turn.WaitAsync().ConfigureAwait(false);
         try
@@ -123,7 +112,7 @@ internal sealed class OpenPiConnection : IDisposable
 
             // Counted before it leaves: whoever has the answer finds it counted.
             _metrics.Request(Stopwatch.GetElapsedTime(received));
-            await _socket.SendAsync(_writer.Written, WebSocketMessageType.Binary, true, CancellationToken.None).ConfigureAwait(false);
+            await _channel.SendAsync(_writer.Written, WebSocketMessageType.Binary, CancellationToken.None).ConfigureAwait(false);
         }
         finally
         {
@@ -140,7 +129,7 @@ internal sealed class OpenPiConnection : IDisposable
         try
         {
             if (kind != WebSocketMessageType.Binary) return "expected a binary message (msgpack), got text";
-            if (MsgPackReader.Read(_buffer.Message, s_limits) is not MsgPackMap observation) return "expected a map from names to values";
+            if (MsgPackReader.Read(_channel.Message, s_limits) is not MsgPackMap observation) return "expected a map from names to values";
             _writer.Clear();
             if (observation.TryGet("reset", out bool reset) && reset)
             {
@@ -175,7 +164,7 @@ internal sealed class OpenPiConnection : IDisposable
     /// <summary>On a thread of its own the connection waits here; elsewhere it gives the thread back.</summary>
     private ValueTask UntilAsync(Task task)
     {
-        if (!_ownThread) return new ValueTask(task);
+        if (!_channel.Blocks) return new ValueTask(task);
         task.GetAwaiter().GetResult();
         return ValueTask.CompletedTask;
     }
@@ -219,13 +208,9 @@ internal sealed class OpenPiConnection : IDisposable
         using var limit = new CancellationTokenSource(s_closing);
         try
         {
-            await _socket.SendAsync(Encoding.UTF8.GetBytes(message), WebSocketMessageType.Text, true, limit.Token).ConfigureAwait(false);
-            await _socket.CloseOutputAsync(status, "the request failed; the message before says why", limit.Token).ConfigureAwait(false);
-            byte[] rest = new byte[4096];
-            while (_socket.State == WebSocketState.CloseSent)
-            {
-                if ((await _socket.ReceiveAsync(rest.AsMemory(), limit.Token).ConfigureAwait(false)).MessageType == WebSocketMessageType.Close) break;
-            }
+            await _channel.SendAsync(Encoding.UTF8.GetBytes(message), WebSocketMessageType.Text, limit.Token).ConfigureAwait(false);
+            await _channel.CloseAsync(status, "the request failed; the message before says why", limit.Token).ConfigureAwait(false);
+            await _channel.DrainAsync(limit.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Net.WebSockets;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -14,18 +13,18 @@ namespace Engine.Host.Serving.OpenPi;
 /// </summary>
 internal sealed class WebSocketDoor : IConnectionListener
 {
-    private const int Backlog = 512, MostHeadBytes = 16 << 10, MostLooking = 64;
-    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(100), s_keepAlive = TimeSpan.FromSeconds(30), s_send = TimeSpan.FromSeconds(30);
+    private const int Backlog = 512, MostHeadBytes = 16 << 10, MostLooking = 64, KeepAliveSeconds = 30;
+    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(100), s_send = TimeSpan.FromSeconds(30);
 
     private readonly Socket _listener;
     private readonly Func<UpgradeRequest, bool> _admits;
-    private readonly Func<UpgradeRequest, WebSocket, Task> _serve;
+    private readonly Func<UpgradeRequest, Socket, Task> _serve;
     private readonly SocketConnectionContextFactory _contexts;
     private readonly Channel<ConnectionContext> _others = Channel.CreateUnbounded<ConnectionContext>();
     private readonly Task _work;
     private int _looking;
 
-    private WebSocketDoor(Socket listener, Func<UpgradeRequest, bool> admits, Func<UpgradeRequest, WebSocket, Task> serve, ILogger logger)
+    private WebSocketDoor(Socket listener, Func<UpgradeRequest, bool> admits, Func<UpgradeRequest, Socket, Task> serve, ILogger logger)
     {
         _listener = listener;
         _admits = admits;
@@ -43,7 +42,7 @@ internal sealed class WebSocketDoor : IConnectionListener
     /// <param name="serve">Serves it on the thread that calls, and gives its place back.</param>
     /// <param name="logger">For Kestrel's connections.</param>
     /// <exception cref="AddressInUseException">The port is taken.</exception>
-    internal static WebSocketDoor Listen(IPEndPoint endPoint, Func<UpgradeRequest, bool> admits, Func<UpgradeRequest, WebSocket, Task> serve, ILogger logger)
+    internal static WebSocketDoor Listen(IPEndPoint endPoint, Func<UpgradeRequest, bool> admits, Func<UpgradeRequest, Socket, Task> serve, ILogger logger)
     {
         var listener = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
@@ -118,8 +117,7 @@ internal sealed class WebSocketDoor : IConnectionListener
         Interlocked.Decrement(ref _looking);
         try
         {
-            using var web = WebSocket.CreateFromStream(new BlockingStream(socket), new WebSocketCreationOptions { IsServer = true, KeepAliveInterval = s_keepAlive });
-            _serve(request, web).GetAwaiter().GetResult();
+            _serve(request, socket).GetAwaiter().GetResult();
         }
         finally
         {
@@ -150,6 +148,8 @@ internal sealed class WebSocketDoor : IConnectionListener
         try
         {
             socket.Receive(head);
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, KeepAliveSeconds);
             socket.SendTimeout = (int)s_send.TotalMilliseconds;
             socket.Send(request.Acceptance);
         }

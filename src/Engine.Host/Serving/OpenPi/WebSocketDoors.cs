@@ -1,12 +1,12 @@
 using System.Net;
-using System.Net.WebSockets;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Engine.Host.Serving.OpenPi;
 
 /// <summary>Tells Kestrel which of its endpoints has a <see cref="WebSocketDoor"/>.</summary>
-internal sealed class WebSocketDoors(Func<UpgradeRequest, bool> admits, Func<UpgradeRequest, WebSocket, Task> serve) : IConnectionListenerFactory, IConnectionListenerFactorySelector
+internal sealed class WebSocketDoors(Func<UpgradeRequest, bool> admits, Func<UpgradeRequest, Socket, Task> serve) : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     /// <summary>An endpoint that has one.</summary>
     internal sealed class Place(IPAddress address, int port) : IPEndPoint(address, port);
