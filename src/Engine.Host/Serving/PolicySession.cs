@@ -53,12 +53,20 @@ public sealed class PolicySession
 
     /// <summary>Infers the <see cref="Actions"/> for an observation.</summary>
     /// <exception cref="ObservationException">The observation does not fit the contract, or the actions are not finite, or beyond the limits where these refuse.</exception>
-    public Task InferAsync(MsgPackMap observation)
+    public async Task InferAsync(MsgPackMap observation)
+    {
+        await BeginAsync(observation).ConfigureAwait(false);
+        End();
+    }
+
+    /// <summary>Asks for the actions of an observation. When the task has ended well, <see cref="End"/> makes the <see cref="Actions"/> of what the policy gave.</summary>
+    /// <exception cref="ObservationException">The observation does not fit the contract, or (in the task) the actions are not finite.</exception>
+    internal Task BeginAsync(MsgPackMap observation)
     {
         _reader.Read(observation);
         Request.Temperature = Temperature(observation);
         if (Request.Temperature > 0) Uniforms(observation);
-        return RunAsync();
+        return Begin();
     }
 
     /// <summary>
@@ -81,7 +89,7 @@ public sealed class PolicySession
 
     /// <summary>
     /// Asks for the actions of the observation that stands in <see cref="Request"/> already; at the server's temperature where none is given. When the task has
-    /// ended well, <see cref="EndFilled"/> makes the <see cref="Actions"/> of what the policy gave.
+    /// ended well, <see cref="End"/> makes the <see cref="Actions"/> of what the policy gave.
     /// </summary>
     /// <exception cref="ObservationException">A number of the state or the temperature is none, or (in the task) the actions are not finite.</exception>
     /// <exception cref="DeadlineException">In the task: the deadline (ns, the monotonic clock; 0 for none) passed while others were served.</exception>
@@ -102,19 +110,11 @@ public sealed class PolicySession
 
     /// <summary>Makes the <see cref="Actions"/>, records and shows them.</summary>
     /// <exception cref="ObservationException">The actions are beyond the limits, and these refuse.</exception>
-    internal void EndFilled()
+    internal void End()
     {
         if (_asks) _plan?.Take(Request);
         else _plan!.Continue(Request);
         Answered();
-    }
-
-    private Task RunAsync()
-    {
-        var inference = Begin();
-        if (!inference.IsCompletedSuccessfully) return EndAsync(inference);
-        EndFilled();
-        return inference;
     }
 
     private Task Begin()
@@ -124,12 +124,6 @@ public sealed class PolicySession
         if (_asks) return _queue.RunAsync(Request);
         Request.PolicyTime = TimeSpan.Zero;
         return Task.CompletedTask;
-    }
-
-    private async Task EndAsync(Task inference)
-    {
-        await inference.ConfigureAwait(false);
-        EndFilled();
     }
 
     private void Answered()

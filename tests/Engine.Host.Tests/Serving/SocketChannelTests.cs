@@ -215,6 +215,41 @@ public sealed class SocketChannelTests
         }
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(20_000)]
+    [InlineData(300_000)]
+    public async Task The_next_message_is_seen_while_one_is_answered_and_received_again_after_it(int piece)
+    {
+        var (server, client) = Pair();
+        using var channel = new SocketChannel(server, Cap, s_long);
+        byte[] first = Noise(200_000), second = Noise(piece == 1 ? 300 : 250_000), third = Noise(77);
+        byte[] all = [.. Frame(FrameKind.Binary, true, first, 11), .. Frame(FrameKind.Binary, true, second, 12), .. Frame(FrameKind.Text, false, third, 13), .. Frame(FrameKind.Continuation, true, third, 14)];
+        int early = all.Length - second.Length - 150;
+        client.Write(all.AsSpan(0, early));
+        Assert.Equal(WebSocketMessageType.Binary, await channel.ReceiveAsync());
+        var rest = Task.Run(() =>
+        {
+            for (int at = early; at < all.Length; at += piece) client.Write(all.AsSpan(at, Math.Min(piece, all.Length - at)));
+        });
+        ReadOnlyMemory<byte> ahead = default;
+        while (ahead.IsEmpty && channel.CanLookAhead) ahead = channel.LookAhead(server.Poll(100_000, SelectMode.SelectRead));
+        Assert.True(ahead.Span.SequenceEqual(second));
+        Assert.True(channel.Message.Span.SequenceEqual(first));
+        Assert.False(channel.CanLookAhead);
+        Assert.Equal(WebSocketMessageType.Binary, await channel.ReceiveAsync());
+        Assert.True(channel.Message.Span.SequenceEqual(second));
+        await rest;
+
+        // A message in fragments is left to be received.
+        while (channel.CanLookAhead) Assert.True(channel.LookAhead(server.Poll(100_000, SelectMode.SelectRead)).IsEmpty);
+        Assert.Equal(WebSocketMessageType.Text, await channel.ReceiveAsync());
+        Assert.True(channel.Message.Span.SequenceEqual([.. third, .. third]));
+        client.Dispose();
+        while (channel.CanLookAhead) Assert.True(channel.LookAhead(server.Poll(100_000, SelectMode.SelectRead)).IsEmpty);
+        await Assert.ThrowsAsync<WebSocketException>(async () => await channel.ReceiveAsync());
+    }
+
     [Fact]
     public void The_mask_is_the_standard_s_for_every_length()
     {

@@ -3,6 +3,7 @@ using System.Net.WebSockets;
 using System.Text;
 using Engine.Host.Serving;
 using Engine.Host.Serving.Client;
+using Engine.Host.Serving.MsgPack;
 using Engine.Host.Serving.OpenPi;
 using Engine.Runtime.Contract;
 using static Engine.Host.Tests.Serving.ServingFixtures;
@@ -112,5 +113,74 @@ public sealed class WebSocketDoorTests
         gate.Set();
         Assert.Equal((1, 2), ((await first).Actions[0], (await second).Actions[0]));
         Assert.Equal(4, (await other.InferAsync(Observation(4))).Actions[0]);
+    }
+
+    [Fact]
+    public async Task An_observation_that_waits_gives_way_to_a_newer_one_but_neither_to_a_reset_nor_once_the_policy_has_it()
+    {
+        using var entered = new SemaphoreSlim(0);
+        using var gate = new SemaphoreSlim(0);
+        var policy = new ScriptedPolicy(Contract, (observations, actions, _, _) =>
+        {
+            entered.Release();
+            if (observations.States[0] > 0) gate.Wait();
+            actions.Fill(observations.States[0]);
+        });
+        await using var server = await PolicyServer.StartAsync(policy, new ServeOptions { Port = 0 });
+        await entered.WaitAsync();
+        await using var other = await OpenPiClient.ConnectAsync(server.Uri);
+        using var web = new ClientWebSocket();
+        await web.ConnectAsync(server.Uri, default);
+        await AnswerAsync();
+
+        // The policy is with the other client; of these three the last is left, and it runs.
+        var busy = other.InferAsync(Observation(1));
+        await entered.WaitAsync();
+        for (int i = 2; i <= 4; i++) await SendAsync(Observation(i));
+        Assert.Equal("replaced", (await AnswerAsync())["status"]);
+        Assert.Equal("replaced", (await AnswerAsync())["status"]);
+        gate.Release();
+        Assert.Equal(1, (await busy).Actions[0]);
+        await entered.WaitAsync();
+        Assert.Equal(2, await WithinAsync(() => server.Metrics.Replaced, 2));
+
+        // Begun: it is answered, then the one that came meanwhile.
+        await SendAsync(Observation(5));
+        await Task.Delay(100);
+        gate.Release(2);
+        Assert.Equal(4, First(await AnswerAsync()));
+        Assert.Equal(5, First(await AnswerAsync()));
+        await entered.WaitAsync();
+
+        // A reset comes after the answer of the one before.
+        busy = other.InferAsync(Observation(6));
+        await entered.WaitAsync();
+        await SendAsync(Observation(7));
+        await SendAsync(new MsgPackMap { ["reset"] = true });
+        await Task.Delay(100);
+        gate.Release(2);
+        await busy;
+        Assert.Equal(7, First(await AnswerAsync()));
+        Assert.Equal("reset", (await AnswerAsync())["status"]);
+        Assert.Equal(2, server.Metrics.Replaced);
+
+        Task SendAsync(MsgPackMap map) => web.SendAsync(MsgPackWriter.ToBytes(map), WebSocketMessageType.Binary, true, default);
+
+        static float First(MsgPackMap answer) => ((NumpyArray)answer["actions"]!).ToSingles()[0];
+
+        async Task<MsgPackMap> AnswerAsync()
+        {
+            byte[] bytes = new byte[8192];
+            int length = 0;
+            using var limit = new CancellationTokenSource(60_000);
+            ValueWebSocketReceiveResult part;
+            do
+            {
+                part = await web.ReceiveAsync(bytes.AsMemory(length), limit.Token);
+                length += part.Count;
+            }
+            while (!part.EndOfMessage);
+            return (MsgPackMap)MsgPackReader.Read(bytes.AsMemory(0, length))!;
+        }
     }
 }

@@ -4,7 +4,7 @@ namespace Engine.Host.Serving.OpenPi;
 
 /// <summary>
 /// A client's WebSocket by whole messages. One thread receives and sends; <see cref="CloseAsync"/> and <see cref="Abort"/> may come from another while
-/// that one receives.
+/// that one receives. Where a call <see cref="Blocks"/>, it throws before it returns, too.
 /// </summary>
 internal abstract class MessageChannel : IDisposable
 {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net.WebSockets;
 using System.Text;
+using Engine.Host.Serving.Interop;
 using Engine.Host.Serving.MsgPack;
 using Engine.Runtime.Contract;
 
@@ -9,7 +10,7 @@ namespace Engine.Host.Serving.OpenPi;
 /// <summary>
 /// One WebSocket client of openpi's protocol: a metadata map first, then for every observation (a binary msgpack map) a map of
 /// <c>actions</c> [H, A], <c>policy_timing</c> and <c>server_timing</c>. INT-ACT's clients (key <c>task</c>) get the bare array, and
-/// <c>{"reset": true}</c> is answered with <c>{"status": "reset"}</c>. A failure is sent as text, then the socket closes with 1011.
+/// <c>{"reset": true}</c> is answered with <c>{"status": "reset"}</c>, an observation that a newer one overtook while it waited with <c>{"status": "replaced"}</c>. A failure is sent as text, then the socket closes with 1011.
 /// </summary>
 internal sealed class OpenPiConnection : IDisposable
 {
@@ -24,6 +25,7 @@ internal sealed class OpenPiConnection : IDisposable
     private readonly Func<string, Task> _switchTo;
     private readonly MsgPackWriter _writer = new();
     private readonly SemaphoreSlim _turn = new(1, 1);
+    private SocketSignal? _signal;
     private bool _ending;
     private TimeSpan? _previousTotal;
 
@@ -81,6 +83,7 @@ internal sealed class OpenPiConnection : IDisposable
     public void Dispose()
     {
         _session.Close();
+        _signal?.Dispose();
         _channel.Dispose();
     }
 
@@ -146,8 +149,16 @@ internal sealed class OpenPiConnection : IDisposable
                 return null;
             }
 
-            await UntilAsync(_session.InferAsync(observation)).ConfigureAwait(false);
+            var inference = _session.BeginAsync(observation);
+            if (!inference.IsCompleted) Watch(inference);
+            await UntilAsync(inference).ConfigureAwait(false);
+            _session.End();
             WriteReply(bare: observation.ContainsKey("task") && !observation.ContainsKey("prompt"), received);
+            return null;
+        }
+        catch (ReplacedException)
+        {
+            WriteStatus("replaced");
             return null;
         }
         catch (Exception error) when (error is ObservationException or MsgPackException)
@@ -158,6 +169,40 @@ internal sealed class OpenPiConnection : IDisposable
         {
             _options.Log?.Invoke($"the policy failed: {error}");
             return $"the policy failed: {error.Message}";
+        }
+    }
+
+    /// <summary>Receives what the client sends while its observation waits for the policy: a newer one takes its place.</summary>
+    private void Watch(Task inference)
+    {
+        if (_channel is not SocketChannel channel) return;
+        if (_signal is null)
+        {
+            _signal = SocketSignal.TryCreate();
+            if (_signal is null) return;
+            _session.Request.Ended = _signal.Set;
+
+            // Either the one who ends the request finds the signal, or the request is found ended below.
+            Interlocked.MemoryBarrier();
+        }
+
+        bool readable = false;
+        while (!inference.IsCompleted && channel.CanLookAhead)
+        {
+            if (IsObservation(channel.LookAhead(readable))) _session.TryWithdraw();
+            else readable = _signal.Wait(channel.Socket);
+        }
+    }
+
+    private static bool IsObservation(ReadOnlyMemory<byte> message)
+    {
+        try
+        {
+            return !message.IsEmpty && MsgPackReader.Read(message, s_limits) is MsgPackMap map && !map.ContainsKey("reset") && !map.ContainsKey("new_model_path");
+        }
+        catch (MsgPackException)
+        {
+            return false;
         }
     }
 

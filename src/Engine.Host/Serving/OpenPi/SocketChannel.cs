@@ -19,9 +19,8 @@ internal sealed class SocketChannel : MessageChannel
     private readonly Socket _socket;
     private readonly int _maxBytes;
     private readonly TimeSpan _timeout;
-    private readonly Lock _sending = new();
+    private readonly FrameSender _sender;
     private byte[] _bytes;
-    private byte[] _frame = new byte[4096];
 
     /// <summary>What was received and not yet taken: [_begin, _end) of the bytes.</summary>
     private int _begin, _end;
@@ -34,7 +33,9 @@ internal sealed class SocketChannel : MessageChannel
 
     /// <summary>What is left of a frame that was refused.</summary>
     private long _unread;
-    private bool _closing;
+
+    /// <summary>The next message where it was looked for.</summary>
+    private MessageAhead? _ahead;
 
     /// <param name="socket">Connected, past the handshake; disposed with the channel.</param>
     /// <param name="maxBytes">Largest message.</param>
@@ -44,6 +45,7 @@ internal sealed class SocketChannel : MessageChannel
         _socket = socket;
         _maxBytes = maxBytes;
         _timeout = timeout;
+        _sender = new FrameSender(socket);
         _bytes = ArrayPool<byte>.Shared.Rent(FirstBytes);
 
         // A call that waits returns now and then, to look at the clock.
@@ -54,59 +56,44 @@ internal sealed class SocketChannel : MessageChannel
 
     internal override bool Blocks => true;
 
+    /// <summary>Whether <see cref="LookAhead"/> may find something.</summary>
+    internal bool CanLookAhead => _ahead is null or { GoesOn: true };
+
+    /// <summary>The client's socket, to wait for.</summary>
+    internal Socket Socket => _socket;
+
     private int Taken => _length == 0 ? 0 : _start + _length;
 
-    internal override ValueTask<WebSocketMessageType> ReceiveAsync()
-    {
-        try
-        {
-            return ValueTask.FromResult(Receive());
-        }
-        catch (Exception error)
-        {
-            return ValueTask.FromException<WebSocketMessageType>(error);
-        }
-    }
+    internal override ValueTask<WebSocketMessageType> ReceiveAsync() => ValueTask.FromResult(Receive());
 
     internal override ValueTask SendAsync(ReadOnlyMemory<byte> message, WebSocketMessageType kind, CancellationToken cancellation)
     {
-        try
-        {
-            Send(kind == WebSocketMessageType.Text ? FrameKind.Text : FrameKind.Binary, message.Span);
-            return ValueTask.CompletedTask;
-        }
-        catch (Exception error)
-        {
-            return ValueTask.FromException(error);
-        }
+        _sender.Send(kind == WebSocketMessageType.Text ? FrameKind.Text : FrameKind.Binary, message.Span);
+        return ValueTask.CompletedTask;
     }
 
     internal override Task CloseAsync(WebSocketCloseStatus status, string reason, CancellationToken cancellation)
     {
-        try
-        {
-            Span<byte> payload = stackalloc byte[2 + MaxReasonBytes];
-            BinaryPrimitives.WriteUInt16BigEndian(payload, (ushort)status);
-            Send(FrameKind.Close, payload[..(2 + Encoding.UTF8.GetBytes(reason, payload[2..]))]);
-            return Task.CompletedTask;
-        }
-        catch (Exception error)
-        {
-            return Task.FromException(error);
-        }
+        Span<byte> payload = stackalloc byte[2 + MaxReasonBytes];
+        BinaryPrimitives.WriteUInt16BigEndian(payload, (ushort)status);
+        _sender.Send(FrameKind.Close, payload[..(2 + Encoding.UTF8.GetBytes(reason, payload[2..]))]);
+        return Task.CompletedTask;
     }
 
     internal override Task DrainAsync(CancellationToken cancellation)
     {
-        try
-        {
-            Drain(cancellation);
-            return Task.CompletedTask;
-        }
-        catch (Exception error)
-        {
-            return Task.FromException(error);
-        }
+        if (_ahead is { } ahead) TakeAhead(ahead);
+        Drain(cancellation);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Gives the message after this one, which stays, once it is whole, for <see cref="ReceiveAsync"/> to give again; an empty one before.</summary>
+    /// <param name="readable">Whether the socket has something, which is received then.</param>
+    internal ReadOnlyMemory<byte> LookAhead(bool readable)
+    {
+        _ahead ??= new MessageAhead(_socket, _maxBytes, _bytes.AsSpan(_begin, _end - _begin));
+        _end = _begin;
+        return _ahead.Look(readable);
     }
 
     internal override void Abort() => _socket.Dispose();
@@ -115,12 +102,14 @@ internal sealed class SocketChannel : MessageChannel
     {
         _socket.Dispose();
         ArrayPool<byte>.Shared.Return(_bytes);
-        _bytes = [];
+        _ahead?.Dispose();
+        (_bytes, _ahead) = ([], null);
         _begin = _end = _start = _length = 0;
     }
 
     private WebSocketMessageType Receive()
     {
+        if (_ahead is { } ahead) TakeAhead(ahead);
         Rewind();
         var kind = FrameKind.Continuation;
         int empty = 0;
@@ -146,6 +135,14 @@ internal sealed class SocketChannel : MessageChannel
             Take((int)header.Length, header.Mask);
             if (header.Final) return kind == FrameKind.Text ? WebSocketMessageType.Text : WebSocketMessageType.Binary;
         }
+    }
+
+    /// <summary>Goes on with what was received ahead; nothing else was.</summary>
+    private void TakeAhead(MessageAhead ahead)
+    {
+        ArrayPool<byte>.Shared.Return(_bytes);
+        (_bytes, _begin, _end) = (ahead.Bytes, 0, ahead.Length);
+        (_ahead, _start, _length) = (null, 0, 0);
     }
 
     /// <summary>Forgets the message and its time; what came after it moves to the front.</summary>
@@ -206,9 +203,9 @@ internal sealed class SocketChannel : MessageChannel
         var payload = _bytes.AsSpan(_begin, length);
         FrameMask.Apply(payload, header.Mask);
         _begin += length;
-        if (header.Kind == FrameKind.Ping) Send(FrameKind.Pong, payload);
+        if (header.Kind == FrameKind.Ping) _sender.Send(FrameKind.Pong, payload);
         if (header.Kind != FrameKind.Close) return false;
-        Send(FrameKind.Close, payload[..Math.Min(2, length)]);
+        _sender.Send(FrameKind.Close, payload[..Math.Min(2, length)]);
         return true;
     }
 
@@ -285,54 +282,18 @@ internal sealed class SocketChannel : MessageChannel
         }
     }
 
-    /// <summary>Sends a frame, whole; nothing after a close.</summary>
-    private void Send(FrameKind kind, ReadOnlySpan<byte> payload)
-    {
-        lock (_sending)
-        {
-            if (_closing) return;
-            _closing = kind == FrameKind.Close;
-            if (_frame.Length < payload.Length + FrameHeader.MaxSize) _frame = new byte[payload.Length + FrameHeader.MaxSize];
-            int size = WriteHeader(_frame, kind, payload.Length);
-            payload.CopyTo(_frame.AsSpan(size));
-            ReadOnlySpan<byte> rest = _frame.AsSpan(0, size + payload.Length);
-            try
-            {
-                while (!rest.IsEmpty) rest = rest[_socket.Send(rest)..];
-            }
-            catch (Exception error) when (error is SocketException or ObjectDisposedException)
-            {
-                _closing = true;
-                throw Gone(error);
-            }
-        }
-    }
-
-    private static int WriteHeader(Span<byte> frame, FrameKind kind, int length)
-    {
-        frame[0] = (byte)(0x80 | (int)kind);
-        if (length < 126)
-        {
-            frame[1] = (byte)length;
-            return 2;
-        }
-
-        if (length <= ushort.MaxValue)
-        {
-            frame[1] = 126;
-            BinaryPrimitives.WriteUInt16BigEndian(frame[2..], (ushort)length);
-            return 4;
-        }
-
-        frame[1] = 127;
-        BinaryPrimitives.WriteUInt64BigEndian(frame[2..], (ulong)length);
-        return 10;
-    }
-
     /// <summary>Says goodbye to a client that breaks the framing.</summary>
     private WebSocketException Break(string message)
     {
-        _ = CloseAsync(WebSocketCloseStatus.ProtocolError, message, CancellationToken.None).Exception;
+        try
+        {
+            CloseAsync(WebSocketCloseStatus.ProtocolError, message, CancellationToken.None);
+        }
+        catch (WebSocketException)
+        {
+            // It does not hear it.
+        }
+
         return new WebSocketException(WebSocketError.Faulted, message);
     }
 

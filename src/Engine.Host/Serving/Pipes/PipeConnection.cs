@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using Engine.Client;
-using Engine.Host.Serving.Pipes.Interop;
+using Engine.Host.Serving.Interop;
 using Engine.Host.Serving.SharedMemory;
 
 namespace Engine.Host.Serving.Pipes;

@@ -109,7 +109,7 @@ internal sealed class PipeSession
     internal void End(Task inference)
     {
         if (!inference.IsCompletedSuccessfully) inference.GetAwaiter().GetResult();
-        _session.EndFilled();
+        _session.End();
     }
 
     /// <summary>Writes the actions record; gives the flags that go with it.</summary>

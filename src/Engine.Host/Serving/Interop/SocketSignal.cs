@@ -2,7 +2,7 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
-namespace Engine.Host.Serving.Pipes.Interop;
+namespace Engine.Host.Serving.Interop;
 
 /// <summary>Lets a thread sleep until its socket has something to read or another thread has called <see cref="Set"/> (eventfd and poll of Linux).</summary>
 internal sealed unsafe partial class SocketSignal : IDisposable
