@@ -190,7 +190,8 @@ void eng_rt_tick::choose(int64_t elapsed) {
         if (held_for > config.hold_ticks) leave(ENG_RT_RAMP, status.reason);
     }
     if (status.state == ENG_RT_RAMP) {
-        bool still = std::all_of(axes, axes + config.width, [](const Axis& axis) { return axis.velocity == 0; });
+        // Without ramp ticks this is the tick on which the arm stands: no limit keeps it from that (check() sees to it).
+        bool still = config.ramp_ticks == 0 || std::all_of(axes, axes + config.width, [](const Axis& axis) { return axis.velocity == 0; });
         if (ramped_for >= config.ramp_ticks && still) {
             status.state = ENG_RT_STOPPED;
             status.stops++;

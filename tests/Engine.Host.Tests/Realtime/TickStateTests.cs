@@ -58,9 +58,14 @@ public sealed class TickStateTests
     {
         using var tick = new TickFixture(TickFixture.Delta with { HoldTicks = hold, RampTicks = ramp }).Anchored(0, 0);
         tick.Begin(0.001f);
-        var states = tick.States(hold + Math.Max(ramp, 1) + 1);
-        TickState[] expected = [.. Enumerable.Repeat(Hold, hold), .. Enumerable.Repeat(Ramp, Math.Max(ramp, 1)), Stopped];
-        Assert.Equal(expected, states);
+        TickState[] expected = [.. Enumerable.Repeat(Hold, hold), .. Enumerable.Repeat(Ramp, ramp), Stopped];
+        foreach (var state in expected)
+        {
+            var publication = tick.Step();
+            Assert.Equal(state, publication.Source);
+            if (state == Hold) Assert.Equal(0.001f, publication.Action[0]);
+            if (state == Stopped) Assert.Equal(0f, publication.Action[0]);
+        }
     }
 
     [Fact]

@@ -77,7 +77,7 @@ internal sealed class ServerProcess : IDisposable
     }
 
     /// <summary>Kills it at once.</summary>
-    public void Kill() => _process.Kill(entireProcessTree: true);
+    public void Kill() => _process.Kill();
 
     public void Dispose()
     {

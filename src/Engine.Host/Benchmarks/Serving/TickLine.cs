@@ -17,16 +17,21 @@ internal sealed class TickLine : IServingLine
     {
         if (NativeLibraryLocator.TryFind("eng_realtime") is null) return [new Figure("control tick", "", "", "its library is not built here (./engine setup)")];
         var settings = TickSettings.FromContract(BuiltInPolicies.DefaultContract, Rate) with { HoldTicks = Hold, RampTicks = 0 };
-        var (seen, stops) = (new List<double>(), new List<double>());
+        var (gone, stops) = (new List<double>(), new List<double>());
         for (int kill = 0; kill < Kills; kill++)
         {
-            var (afterKill, afterSeen) = await KillAsync(settings, run);
-            seen.Add(afterKill);
-            stops.Add(afterSeen);
+            var (afterKill, afterGone) = await KillAsync(settings, run);
+            gone.Add(afterKill);
+            stops.Add(afterGone);
         }
 
         double most = (Hold + 1) * 1000 / Rate;
-        return [await JitterAsync(settings, run), Bound.Of($"server killed: from the end of its connection until the arm stands, control tick of {Rate} Hz, hold of {Hold} ticks, ms", stops.Max(), most, "0.0", $"greatest of {Kills}, least {Bound.Number(stops.Min(), "0.0")}; from SIGKILL to that end the kernel takes {Bound.Number(seen.Min(), "0")} … {Bound.Number(seen.Max(), "0")} ms more")];
+        string before = $"from SIGKILL until then {Bound.Number(gone.Min(), "0.0")} … {Bound.Number(gone.Max(), "0.0")} ms, in which the kernel takes down the server's memory and then its sockets";
+        return
+        [
+            await JitterAsync(settings, run),
+            Bound.Of($"server killed: from the tick's loss of its writer until the arm stands, control tick of {Rate} Hz, hold of {Hold} ticks, ms", stops.Max(), most, "0.0", $"greatest of {Kills}, least {Bound.Number(stops.Min(), "0.0")}; {before}"),
+        ];
     }
 
     private static async Task<Figure> JitterAsync(TickSettings settings, ServingRun run)
@@ -53,8 +58,8 @@ internal sealed class TickLine : IServingLine
         }
     }
 
-    /// <summary>Milliseconds from the server's SIGKILL until the robot's program sees its connection end, and from there to the first tick on which the arm stands.</summary>
-    private static async Task<(double Seen, double Stopped)> KillAsync(TickSettings settings, ServingRun run)
+    /// <summary>Milliseconds from the server's SIGKILL until the robot's program has seen its connection end and let go of the ring, and from there to the first tick on which the arm stands.</summary>
+    private static async Task<(double Gone, double Stopped)> KillAsync(TickSettings settings, ServingRun run)
     {
         string path = NewRing();
         using var server = await ServerProcess.StartAsync();
@@ -79,8 +84,8 @@ internal sealed class TickLine : IServingLine
                 reader.Wait(reader.ReadStatus().Ticks, TimeSpan.FromSeconds(1));
             }
 
-            long seen = await robot;
-            return ((seen - killed) / 1e6, (now.TimeNanoseconds - seen) / 1e6);
+            long gone = await robot;
+            return ((gone - killed) / 1e6, (now.TimeNanoseconds - gone) / 1e6);
         }
         finally
         {
@@ -109,6 +114,7 @@ internal sealed class TickLine : IServingLine
         }
         catch (IOException)
         {
+            ring.Dispose();
             return (long)MonotonicClock.Nanoseconds;
         }
     }
