@@ -55,6 +55,9 @@ public sealed partial class PipeClient
         }
 
         _frame = _ring is null ? new byte[PipeHeader.Size + Layout.ObservationBytes] : [];
+
+        // An observation that does not fit is sent in parts, each of which waits for the server to be woken and to read the one before.
+        if (_frame.Length > socket.SendBufferSize) socket.SendBufferSize = _frame.Length;
         _reply = new byte[Math.Max(Layout.ActionsBytes, RingLayout.MaxErrorBytes)];
         _actions = new float[Layout.Horizon * Layout.ActionWidth];
     }

@@ -18,13 +18,12 @@ internal sealed class BesideLine : IServingLine
 
     public async Task<IReadOnlyList<Figure>> MeasureAsync(ServingRun run)
     {
-        using var slow = new BusyPolicy(BuiltInPolicies.Create("echo"), TimeSpan.FromMilliseconds(50));
-        using var echo = BuiltInPolicies.Create("echo");
-        await using var ours = await PolicyServer.StartAsync(slow, new ServeOptions { Port = 0, Beside = new Dictionary<string, Runtime.Contract.IPolicy> { ["echo"] = echo } }, run.Cancellation);
+        using var server = await PartProcess.StartAsync("busy", "50", "16");
+        var ours = new Uri(server.Ready.Split(' ')[1]);
         using var theirs = run.Upstream is null ? null : await ServerProcess.StartUpstreamAsync(run);
         var time = TimeSpan.FromSeconds(2 * run.Seconds);
-        Ask(ours.Uri, new Uri(ours.Uri, "/policies/echo"), time / 2, run);
-        var here = Ask(ours.Uri, new Uri(ours.Uri, "/policies/echo"), time, run);
+        Ask(ours, new Uri(ours, "/policies/echo"), time / 2, run);
+        var here = Ask(ours, new Uri(ours, "/policies/echo"), time, run);
         string name = "a policy that computes 50 ms; 15 others at 20 Hz ask an echo policy and /healthz: their p99, ms";
         if (theirs is null) return [Bound.Of(name, here.P99 / 1000, 5, "0.00", $"{here.Count} requests")];
         var python = Ask(theirs.Uri, theirs.Uri, time, run);

@@ -6,7 +6,7 @@ internal static class ServingFigures
     private static readonly IServingLine[] s_lines =
     [
         new OpenPiLine(), new CrowdLine(), new BesideLine(), new PipeLine(), new SharedMemoryLine(), new SessionsLine(), new OverloadLine(), new TickLine(),
-        new SwapLine(), new SoakLine(),
+        new SwapLine(), new ChurnLine(), new SoakLine(),
     ];
 
     /// <summary>Names of the lines.</summary>

@@ -45,31 +45,21 @@ internal sealed class SoakLine : IServingLine
             }
         }, () => { }
         ));
-        var (memory, handles) = (new List<double>(), new List<double>());
+        var held = new Held(server);
         var clock = Stopwatch.StartNew();
         var load = Task.Run(() => robots.RunFor(time));
         while (!load.IsCompleted)
         {
             await Task.WhenAny(load, Task.Delay(time / 400));
-            if (load.IsCompleted) break;
-            memory.Add(server.ResidentBytes / 1024.0);
-            handles.Add(server.Handles);
+            if (!load.IsCompleted) held.Look();
         }
 
         await load;
-        string load500 = $"{Bound.Number(requests / clock.Elapsed.TotalSeconds, "0")} requests/s for {Bound.Number(run.SoakMinutes, "0.#")} min";
-        double held = Ratio.MedianOf(Quarter(memory, 1)), grown = Ratio.MedianOf(Quarter(memory, 3)) - held;
-        double open = Ratio.MedianOf(Quarter(handles, 1)), opened = Ratio.MedianOf(Quarter(handles, 3)) - open;
-        return
-        [
-            Bound.Of($"soak, {load500}: growth of memory, % (1 % is what its collector moves anyway)", 100 * grown / held, 1, "0.00", $"{Bound.Number(held / 1024, "0.0")} MiB, {Bound.Number(grown, "+0;-0;0")} KiB"),
-            Bound.Of($"soak, {load500}: growth of open handles", opened, 0, "0", $"{Bound.Number(open, "0")} open"),
-        ];
+        return held.Figures($"soak, {Bound.Number(requests / clock.Elapsed.TotalSeconds, "0")} requests/s for {Bound.Number(run.SoakMinutes, "0.#")} min");
     }
 
-    private static IEnumerable<double> Quarter(List<double> values, int quarter) => values.Skip(quarter * values.Count / 4).Take(Math.Max(1, values.Count / 4));
-
-    private static (Action Ask, Action Close) Client(ServerProcess server, int kind)
+    /// <summary>A client: of the WebSocket, the pipe, or shared memory.</summary>
+    internal static (Action Ask, Action Close) Client(ServerProcess server, int kind)
     {
         if (kind % 3 == 0)
         {

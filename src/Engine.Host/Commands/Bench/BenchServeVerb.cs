@@ -13,6 +13,8 @@ public sealed class BenchServeVerb : Verb
     private readonly Option<string?> _upstream = new("--upstream") { Description = "A checkout of openpi, whose own server and client are timed beside this one's.", HelpName = "folder" };
     private readonly Option<string> _python = new("--python") { Description = "The interpreter for it, with numpy, msgpack and websockets.", DefaultValueFactory = _ => "python3", HelpName = "program" };
 
+    private readonly Option<string[]> _part = new("--part") { Hidden = true, AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
+
     public override string Name => "bench serve";
 
     public override string Summary => "Time a served policy: every protocol's latency, processor time, overload, swaps, soak.";
@@ -22,11 +24,12 @@ public sealed class BenchServeVerb : Verb
     public override void Configure(Command command)
     {
         _line.AcceptOnlyFromAmong([.. ServingFigures.Names]);
-        foreach (Option option in new Option[] { _line, _pairs, _seconds, _soak, _upstream, _python }) command.Add(option);
+        foreach (Option option in new Option[] { _line, _pairs, _seconds, _soak, _upstream, _python, _part }) command.Add(option);
     }
 
     public override async Task<int> RunAsync(ParseResult arguments, VerbContext context, CancellationToken cancellation)
     {
+        if (arguments.GetValue(_part) is { Length: 4 } part) return await PartProcess.RunAsync(part, context.Out, cancellation);
         var run = new ServingRun(
             BenchOptions.Positive(arguments, _pairs), BenchOptions.Positive(arguments, _seconds), BenchOptions.Positive(arguments, _soak), arguments.GetValue(_upstream),
             arguments.GetValue(_python)!, cancellation);
