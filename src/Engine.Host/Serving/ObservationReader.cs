@@ -19,7 +19,7 @@ public sealed class ObservationReader
     private readonly Dictionary<string, int> _cameraOfKey = new(StringComparer.Ordinal);
     private readonly ImageResizer[] _resizers;
     private readonly bool _inPlace;
-    private readonly byte[][] _resized;
+    private readonly byte[]?[] _resized;
     private readonly bool[] _seen;
     private readonly string _cameraKeys;
 
@@ -31,7 +31,7 @@ public sealed class ObservationReader
     {
         _contract = contract;
         _inPlace = inPlace;
-        _resized = Array.ConvertAll(contract.Cameras, c => new byte[c.Bytes]);
+        _resized = new byte[]?[contract.Cameras.Length];
         _options = options;
         _resizers = Array.ConvertAll(contract.Cameras, c => new ImageResizer(c.Height, c.Width));
         _seen = new bool[contract.Cameras.Length];
@@ -52,7 +52,15 @@ public sealed class ObservationReader
         }
 
         _cameraKeys = string.Join(", ", contract.Cameras.Select(c => $"'observation/{c.Name}' [{c.Height}, {c.Width}, 3]"));
-        Batch = NewBatch(contract, 1);
+
+        // Without memory of its own: every observation brings its images, and many sessions never resize one.
+        Batch = new ObservationBatch
+        {
+            Count = 1,
+            Instructions = [""],
+            Images = contract.Cameras.ToDictionary(c => c.Name, _ => default(ReadOnlyMemory<byte>)),
+            States = new float[contract.StateNames.Length],
+        };
     }
 
     /// <summary>The observation that was read last.</summary>
@@ -121,8 +129,9 @@ public sealed class ObservationReader
             return;
         }
 
-        _resizers[camera].Resize(array.Data.Span, (int)shape[0], (int)shape[1], _resized[camera]);
-        Batch.Images[spec.Name] = _resized[camera];
+        byte[] resized = _resized[camera] ??= new byte[spec.Bytes];
+        _resizers[camera].Resize(array.Data.Span, (int)shape[0], (int)shape[1], resized);
+        Batch.Images[spec.Name] = resized;
     }
 
     private void State(string key, object? value, ref bool seen)

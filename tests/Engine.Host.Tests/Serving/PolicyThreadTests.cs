@@ -46,4 +46,23 @@ public sealed class PolicyThreadTests
         Assert.NotEqual("policy", names.First());
         Assert.Equal(["policy", "policy"], names.Skip(1));
     }
+
+    [Fact]
+    public async Task A_policy_that_computes_long_can_be_put_off_by_anyone_who_wakes()
+    {
+        Assert.SkipUnless(File.Exists("/proc/self/sched"), "the kernel does not show a thread's slice (Linux with CONFIG_SCHED_DEBUG does)");
+        string before = await File.ReadAllTextAsync("/proc/self/sched", TestContext.Current.CancellationToken);
+        Assert.SkipUnless(Number(before, "se.slice") > 0, "threads have no slice of their own before Linux 6.12");
+        var seen = new TaskCompletionSource<string>();
+        new PolicyThread(() => seen.TrySetResult(File.ReadAllText("/proc/thread-self/sched"))).Wake();
+        string policy = await seen.Task;
+        Assert.Equal(100_000_000, Number(policy, "se.slice"));
+        Assert.Equal(Number(before, "prio") + 5, Number(policy, "prio"));
+
+        static double Number(string text, string name)
+        {
+            string? line = text.Split('\n').FirstOrDefault(l => l.StartsWith(name + " ", StringComparison.Ordinal));
+            return line is null ? 0 : double.Parse(line[(line.IndexOf(':') + 1)..], System.Globalization.CultureInfo.InvariantCulture);
+        }
+    }
 }

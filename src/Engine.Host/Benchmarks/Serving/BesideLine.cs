@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text;
-using Engine.Host.Serving;
-using Engine.Host.Serving.Client;
 
 namespace Engine.Host.Benchmarks.Serving;
 
@@ -53,14 +51,13 @@ internal sealed class BesideLine : IServingLine
 
     private static (Action Ask, Action Close) Client(Uri uri, string instruction, Sample sample)
     {
-        var client = OpenPiClient.ConnectAsync(uri).GetAwaiter().GetResult();
-        var map = Observations.Map(instruction);
+        var client = new WebSocketAsker(uri, Observations.Map(instruction));
         return (() =>
         {
             long start = Stopwatch.GetTimestamp();
-            client.InferAsync(map).GetAwaiter().GetResult();
+            client.Ask();
             sample.Since(start);
-        }, () => client.DisposeAsync().AsTask().GetAwaiter().GetResult());
+        }, client.Dispose);
     }
 
     private static void Health(int port, Sample sample)

@@ -51,8 +51,8 @@ internal sealed class PipeLine : IServingLine
 
         return
         [
-            Bound.OfPairs("Unix-domain pipe, p50, µs", [.. ours.Select(s => s.P50)], [.. theirs.Select(s => s.P50)], "raw ping-pong of the same bytes, its other end another process too", 1.5),
-            Bound.OfPairs("Unix-domain pipe, p99, µs", [.. ours.Select(s => s.P99)], [.. theirs.Select(s => s.P99)], "raw ping-pong of the same bytes, its other end another process too", 1.5),
+            Bound.OfPairs("Unix-domain pipe, p50, µs", [.. ours.Select(s => s.P50)], [.. theirs.Select(s => s.P50)], "raw ping-pong of the same bytes", 1.5),
+            Bound.OfPairs("Unix-domain pipe, p99, µs", [.. ours.Select(s => s.P99)], [.. theirs.Select(s => s.P99)], "raw ping-pong of the same bytes", 1.5),
         ];
     }
 }

@@ -2,12 +2,15 @@ using System.Diagnostics;
 
 namespace Engine.Host.Benchmarks.Serving;
 
-/// <summary>Clients that ask at a fixed rate, one thread each, their turns spread over the period.</summary>
+/// <summary>Clients that ask at a fixed rate, one thread each, their turns spread over the period. None asks before all have connected.</summary>
 internal sealed class Robots : IDisposable
 {
     private readonly CancellationTokenSource _end;
     private readonly List<Thread> _threads = [];
     private readonly Lock _gate = new();
+    private readonly CountdownEvent _connecting = new(1);
+    private readonly ManualResetEventSlim _begin = new();
+    private long _begun;
     private Exception? _failure;
 
     public Robots(CancellationToken cancellation) => _end = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -20,6 +23,7 @@ internal sealed class Robots : IDisposable
     {
         var thread = new Thread(() => Run(rate, phase, connect)) { IsBackground = true };
         _threads.Add(thread);
+        _connecting.AddCount();
         thread.Start();
     }
 
@@ -27,20 +31,44 @@ internal sealed class Robots : IDisposable
     /// <exception cref="InvalidOperationException">One of them failed.</exception>
     public void RunFor(TimeSpan time)
     {
+        _connecting.Signal();
+        _connecting.Wait();
+        _begun = Stopwatch.GetTimestamp();
+        _begin.Set();
         _end.Token.WaitHandle.WaitOne(time);
         _end.Cancel();
         foreach (var thread in _threads) thread.Join();
         if (_failure is not null) throw new InvalidOperationException($"a client failed: {_failure.Message}", _failure);
     }
 
-    public void Dispose() => _end.Dispose();
+    public void Dispose()
+    {
+        _end.Dispose();
+        _connecting.Dispose();
+        _begin.Dispose();
+    }
 
     private void Run(double rate, double phase, Func<(Action Ask, Action Close)> connect)
     {
+        Action ask, close;
         try
         {
-            var (ask, close) = connect();
-            long period = rate > 0 ? (long)(Stopwatch.Frequency / rate) : 0, due = Stopwatch.GetTimestamp() + (long)(period * phase);
+            (ask, close) = connect();
+        }
+        catch (Exception error)
+        {
+            Fail(error);
+            return;
+        }
+        finally
+        {
+            _connecting.Signal();
+        }
+
+        try
+        {
+            _begin.Wait();
+            long period = rate > 0 ? (long)(Stopwatch.Frequency / rate) : 0, due = _begun + (long)(period * phase);
             while (!_end.IsCancellationRequested)
             {
                 double wait = Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), due).TotalMilliseconds;
@@ -55,8 +83,13 @@ internal sealed class Robots : IDisposable
         }
         catch (Exception error)
         {
-            lock (_gate) _failure ??= error;
-            _end.Cancel();
+            Fail(error);
         }
+    }
+
+    private void Fail(Exception error)
+    {
+        lock (_gate) _failure ??= error;
+        _end.Cancel();
     }
 }
