@@ -264,6 +264,9 @@ public sealed class NewestObservationTests
                 {
                     busy._entered.Release();
                     busy._gate.Wait();
+
+                    // Slow enough that the policy is asked on its own thread from now on, however quick the test is: a session's thread that is inside it looks at nothing.
+                    Thread.Sleep(20);
                 }
 
                 actions.Fill(observations.States[0]);
