@@ -56,7 +56,6 @@ public sealed class InferenceQueue
             {
                 request.Completion = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                 Enqueue(request);
-                _metrics.SetWaiting(_waiting.Count);
                 if (!_busy) _thread.Wake();
                 _busy = true;
                 return request.Completion.Task;
@@ -91,9 +90,9 @@ public sealed class InferenceQueue
         lock (_gate)
         {
             if (!_waiting.Remove(request)) return false;
-            _metrics.SetWaiting(_waiting.Count);
         }
 
+        _metrics.Wait(-1);
         _metrics.ReplacedByNewer();
         request.End(new ReplacedException());
         return true;
@@ -147,6 +146,7 @@ public sealed class InferenceQueue
         int at = _waiting.Count;
         while (at > 0 && _waiting[at - 1].Place > request.Place) at--;
         _waiting.Insert(at, request);
+        _metrics.Wait(1);
     }
 
     private void Drain()
@@ -171,7 +171,7 @@ public sealed class InferenceQueue
                 }
 
                 _waiting.RemoveRange(0, taken);
-                _metrics.SetWaiting(_waiting.Count);
+                _metrics.Wait(-taken);
             }
 
             foreach (var request in refused) request.End(new DeadlineException());

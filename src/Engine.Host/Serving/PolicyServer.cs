@@ -25,6 +25,7 @@ public sealed class PolicyServer : IAsyncDisposable
     private readonly LeRobotService _leRobot;
     private readonly WebSocketPaths _webSockets;
     private readonly HttpEndpoints _http;
+    private readonly ServingMeter _meter;
     private readonly TaskCompletionSource _killed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SemaphoreSlim _switching = new(1, 1);
     private KestrelServer? _kestrel;
@@ -51,6 +52,7 @@ public sealed class PolicyServer : IAsyncDisposable
         _leRobot = new LeRobotService(_served, options, _queue, Metrics, _slots, _token);
         _webSockets = new WebSocketPaths(new WebSocketSessions(_served, options, _queue, Metrics, _slots, SwitchAsync), options.Beside.ToDictionary(other => other.Key, other => Beside(other.Value)));
         _http = new HttpEndpoints(_served, options, _queue, Metrics, _token, live, _webSockets);
+        _meter = new ServingMeter(Metrics, _contract.Name);
     }
 
     /// <summary>The port that is listened on.</summary>
@@ -179,6 +181,7 @@ public sealed class PolicyServer : IAsyncDisposable
         if (_options.Recorder is { } recorder) await recorder.DisposeAsync().ConfigureAwait(false);
         _opened?.Dispose();
         _opened = null;
+        _meter.Dispose();
     }
 
     /// <summary>Sessions of a further policy; the page and recordings are the first one's.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Text;
 
@@ -8,6 +9,9 @@ public sealed class ServingMetrics
 {
     private static readonly double[] s_bounds =
         [50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 0.1, 0.2, 0.5, 1, 2, 5, 10];
+
+    internal const string RequestName = "engine_request_seconds", RequestHelp = "From the last byte of an observation to its reply";
+    internal const string InferenceName = "engine_inference_seconds", InferenceHelp = "Inside the policy, one inference";
 
     private readonly Histogram _requests = new();
     private readonly Histogram _inferences = new();
@@ -49,6 +53,26 @@ public sealed class ServingMetrics
     /// <summary>Requests whose deadline had passed before the policy was asked, or when its actions were there.</summary>
     public long Late => Interlocked.Read(ref _late);
 
+    /// <summary>Where the times go besides, while somebody listens.</summary>
+    internal Histogram<double>? RequestSeconds { get; set; }
+
+    internal Histogram<double>? InferenceSeconds { get; set; }
+
+    /// <summary>What is published under which name; <c>Grows</c> says that the number never falls.</summary>
+    internal IReadOnlyList<(string Name, bool Grows, string Help, Func<long> Read)> Values =>
+    [
+        ("engine_sessions", false, "Open sessions", () => Sessions),
+        ("engine_sessions_total", true, "Sessions since the start", () => Interlocked.Read(ref _sessionsTotal)),
+        ("engine_sessions_refused_total", true, "Connections refused (token, origin, limit)", () => Interlocked.Read(ref _refused)),
+        ("engine_requests_waiting", false, "Requests that wait for the policy", () => Waiting),
+        ("engine_request_errors_total", true, "Requests answered with an error", () => Errors),
+        ("engine_actions_not_finite_total", true, "Action chunks withheld because they held NaN or infinity", () => Interlocked.Read(ref _notFinite)),
+        ("engine_actions_clamped_total", true, "Replies of which an action was clamped to the contract's limits", () => ClampedReplies),
+        ("engine_actions_refused_total", true, "Replies withheld because an action was beyond the contract's limits", () => RefusedReplies),
+        ("engine_requests_replaced_total", true, "Observations that a newer one of the same session took the place of", () => Replaced),
+        ("engine_deadlines_missed_total", true, "Requests whose deadline passed before the policy was asked, or before its actions were there", () => Late),
+    ];
+
     internal long SessionOpened()
     {
         Interlocked.Increment(ref _sessions);
@@ -59,11 +83,15 @@ public sealed class ServingMetrics
 
     internal void Refused() => Interlocked.Increment(ref _refused);
 
-    internal void Request(TimeSpan elapsed) => _requests.Add(elapsed);
+    internal void Request(TimeSpan elapsed)
+    {
+        _requests.Add(elapsed);
+        RequestSeconds?.Record(elapsed.TotalSeconds);
+    }
 
     internal void Error() => Interlocked.Increment(ref _errors);
 
-    internal void SetWaiting(int requests) => Interlocked.Exchange(ref _waiting, requests);
+    internal void Wait(int more) => Interlocked.Add(ref _waiting, more);
 
     internal void NotFinite() => Interlocked.Increment(ref _notFinite);
 
@@ -75,28 +103,21 @@ public sealed class ServingMetrics
 
     internal void DeadlineMissed() => Interlocked.Increment(ref _late);
 
-    internal void Inference(TimeSpan elapsed) => _inferences.Add(elapsed);
+    internal void Inference(TimeSpan elapsed)
+    {
+        _inferences.Add(elapsed);
+        InferenceSeconds?.Record(elapsed.TotalSeconds);
+    }
 
     /// <summary>The page of <c>/metrics</c>.</summary>
     public string ToPrometheus()
     {
         var text = new StringBuilder();
-        Value("engine_sessions", "gauge", "Open sessions", Sessions);
-        Value("engine_sessions_total", "counter", "Sessions since the start", Interlocked.Read(ref _sessionsTotal));
-        Value("engine_sessions_refused_total", "counter", "Connections refused (token, origin, limit)", Interlocked.Read(ref _refused));
-        Value("engine_requests_waiting", "gauge", "Requests that wait for the policy", Waiting);
-        Value("engine_request_errors_total", "counter", "Requests answered with an error", Errors);
-        Value("engine_actions_not_finite_total", "counter", "Action chunks withheld because they held NaN or infinity", Interlocked.Read(ref _notFinite));
-        Value("engine_actions_clamped_total", "counter", "Replies of which an action was clamped to the contract's limits", ClampedReplies);
-        Value("engine_actions_refused_total", "counter", "Replies withheld because an action was beyond the contract's limits", RefusedReplies);
-        Value("engine_requests_replaced_total", "counter", "Observations that a newer one of the same session took the place of", Replaced);
-        Value("engine_deadlines_missed_total", "counter", "Requests whose deadline passed before the policy was asked, or before its actions were there", Late);
-        _requests.Write(text, "engine_request_seconds", "From the last byte of an observation to its reply");
-        _inferences.Write(text, "engine_inference_seconds", "Inside the policy, one inference");
+        foreach (var (name, grows, help, read) in Values)
+            text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}.\n# TYPE {name} {(grows ? "counter" : "gauge")}\n{name} {read()}\n");
+        _requests.Write(text, RequestName, RequestHelp);
+        _inferences.Write(text, InferenceName, InferenceHelp);
         return text.ToString();
-
-        void Value(string name, string type, string help, long number) =>
-            text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}.\n# TYPE {name} {type}\n{name} {number}\n");
     }
 
     private sealed class Histogram
