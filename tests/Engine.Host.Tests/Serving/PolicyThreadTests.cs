@@ -53,7 +53,7 @@ public sealed class PolicyThreadTests
         Assert.SkipUnless(File.Exists("/proc/self/sched"), "the kernel does not show a thread's slice (Linux with CONFIG_SCHED_DEBUG does)");
         string before = await File.ReadAllTextAsync("/proc/self/sched", TestContext.Current.CancellationToken);
         Assert.SkipUnless(Number(before, "se.slice") > 0, "threads have no slice of their own before Linux 6.12");
-        var seen = new TaskCompletionSource<string>();
+        var seen = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
         new PolicyThread(() => seen.TrySetResult(File.ReadAllText("/proc/thread-self/sched"))).Wake();
         string policy = await seen.Task;
         Assert.Equal(100_000_000, Number(policy, "se.slice"));
