@@ -45,7 +45,7 @@ public sealed partial class ServingMeterTests
             foreach (var (name, number) in numbers) Assert.Equal(page[name], number);
             Assert.Equal(3, times.Count(t => t.Name == "engine_request_seconds"));
             Assert.Equal(3, times.Count(t => t.Name == "engine_inference_seconds"));
-            Assert.All(times, t => Assert.InRange(t.Seconds, 1e-9, 60));
+            Assert.All(times, t => Assert.InRange(t.Seconds, 0, 60));
         }
 
         numbers.Clear();
