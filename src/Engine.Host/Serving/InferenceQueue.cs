@@ -6,8 +6,8 @@ using Engine.Runtime.Contract;
 namespace Engine.Host.Serving;
 
 /// <summary>
-/// Puts the requests of all sessions to one policy. A request that finds a quick policy idle runs at once on its own thread; requests that
-/// arrive meanwhile wait and run as one batch (of equal temperature), but for those whose deadline has passed. The queue is bounded by the number of sessions,
+/// Puts the requests of all sessions to one policy. Requests to a quick policy run one after another, each on its own thread; those that
+/// arrive while a slow one computes wait and run as one batch (of equal temperature), but for those whose deadline has passed. The queue is bounded by the number of sessions,
 /// which have one request each; a newer observation takes the place of one that waits.
 /// </summary>
 public sealed class InferenceQueue
@@ -15,7 +15,7 @@ public sealed class InferenceQueue
     /// <summary>A policy that took longer the last time is asked on a thread of its own, which gives way to others.</summary>
     private static readonly TimeSpan s_long = TimeSpan.FromMilliseconds(1);
 
-    private readonly Lock _gate = new();
+    private readonly Lock _gate = new(), _quick = new();
     private readonly List<InferenceRequest> _waiting = [];
     private readonly int _maxBatch;
     private readonly ServingMetrics _metrics;
@@ -50,33 +50,46 @@ public sealed class InferenceQueue
     /// <exception cref="ReplacedException">It was withdrawn while it waited.</exception>
     public Task RunAsync(InferenceRequest request)
     {
+        if (TryRunHere(request, out var failure)) return failure is null ? Task.CompletedTask : Task.FromException(failure);
         lock (_gate)
         {
-            if (_busy || _slow)
-            {
-                request.Completion = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                Enqueue(request);
-                if (!_busy) _thread.Wake();
-                _busy = true;
-                return request.Completion.Task;
-            }
-
+            request.Completion = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            Enqueue(request);
+            if (!_busy) _thread.Wake();
             _busy = true;
-            request.Place = 0;
+            return request.Completion.Task;
         }
+    }
 
+    /// <summary>Asks a quick policy on the thread that calls, which waits its turn as long as a quick policy may take.</summary>
+    private bool TryRunHere(InferenceRequest request, out Exception? failure)
+    {
+        failure = null;
+        if (_slow || !_quick.TryEnter(s_long)) return false;
         try
         {
-            Run(request);
-            return Task.CompletedTask;
-        }
-        catch (Exception error)
-        {
-            return Task.FromException(error);
+            lock (_gate)
+            {
+                if (_busy || _slow) return false;
+                _busy = true;
+                request.Place = 0;
+            }
+
+            try
+            {
+                Run(request);
+            }
+            catch (Exception error)
+            {
+                failure = error;
+            }
+
+            Release(inline: true);
+            return true;
         }
         finally
         {
-            Release(inline: true);
+            _quick.Exit();
         }
     }
 

@@ -7,19 +7,18 @@ namespace Engine.Host.Serving.OpenPi;
 /// <summary>The beginning of a client's next message, received while the one before it is answered. Messages in fragments, and what is none, are left for later.</summary>
 internal sealed class MessageAhead : IDisposable
 {
-    private const int FirstBytes = 64 << 10;
-
     private readonly Socket _socket;
     private readonly int _maxBytes;
 
     /// <param name="socket">Where it comes from.</param>
     /// <param name="maxBytes">Largest message.</param>
     /// <param name="begun">What was received of it with the message before.</param>
-    internal MessageAhead(Socket socket, int maxBytes, ReadOnlySpan<byte> begun)
+    /// <param name="room">Bytes to make room for at first, those begun included.</param>
+    internal MessageAhead(Socket socket, int maxBytes, ReadOnlySpan<byte> begun, int room)
     {
         _socket = socket;
         _maxBytes = maxBytes;
-        Bytes = ArrayPool<byte>.Shared.Rent(Math.Max(begun.Length, FirstBytes));
+        Bytes = ArrayPool<byte>.Shared.Rent(room);
         begun.CopyTo(Bytes);
         Length = begun.Length;
     }

@@ -189,7 +189,7 @@ internal sealed class OpenPiConnection : IDisposable
         bool readable = false;
         while (!inference.IsCompleted && channel.CanLookAhead)
         {
-            if (IsObservation(channel.LookAhead(readable))) _session.TryWithdraw();
+            if ((readable || channel.HasMore) && IsObservation(channel.LookAhead(readable))) _session.TryWithdraw();
             else readable = _signal.Wait(channel.Socket);
         }
     }

@@ -56,6 +56,9 @@ internal sealed class SocketChannel : MessageChannel
 
     internal override bool Blocks => true;
 
+    /// <summary>Whether something of the next message was received with this one.</summary>
+    internal bool HasMore => _end > _begin;
+
     /// <summary>Whether <see cref="LookAhead"/> may find something.</summary>
     internal bool CanLookAhead => _ahead is null or { GoesOn: true };
 
@@ -91,7 +94,7 @@ internal sealed class SocketChannel : MessageChannel
     /// <param name="readable">Whether the socket has something, which is received then.</param>
     internal ReadOnlyMemory<byte> LookAhead(bool readable)
     {
-        _ahead ??= new MessageAhead(_socket, _maxBytes, _bytes.AsSpan(_begin, _end - _begin));
+        _ahead ??= new MessageAhead(_socket, _maxBytes, _bytes.AsSpan(_begin, _end - _begin), _bytes.Length);
         _end = _begin;
         return _ahead.Look(readable);
     }
