@@ -19,7 +19,7 @@ public sealed class InferenceQueue
     private readonly List<InferenceRequest> _waiting = [];
     private readonly int _maxBatch;
     private readonly ServingMetrics _metrics;
-    private readonly Merged?[] _merged;
+    private readonly MergedBatch?[] _merged;
     private IPolicy _policy;
     private IPolicy? _next;
     private TaskCompletionSource<IPolicy>? _swap;
@@ -35,7 +35,7 @@ public sealed class InferenceQueue
         _maxBatch = maxBatch;
         _metrics = metrics;
         Contract = policy.Contract;
-        _merged = new Merged?[maxBatch + 1];
+        _merged = new MergedBatch?[maxBatch + 1];
         _thread = new PolicyThread(Drain);
     }
 
@@ -222,7 +222,7 @@ public sealed class InferenceQueue
     /// <summary>Runs a batch as one; false where the policy refuses it, so that each is tried alone and only the faulty one fails.</summary>
     private bool TryMerged(List<InferenceRequest> batch)
     {
-        var merged = _merged[batch.Count] ??= new Merged(_policy.Contract, batch.Count);
+        var merged = _merged[batch.Count] ??= new MergedBatch(_policy.Contract, batch.Count);
         for (int i = 0; i < batch.Count; i++) merged.Take(batch[i], i);
         long started = Stopwatch.GetTimestamp();
         try
@@ -276,35 +276,6 @@ public sealed class InferenceQueue
                 _metrics.NotFinite();
                 throw new ObservationException($"the policy gave {action} as an action; nothing was sent to the robot");
             }
-        }
-    }
-
-    /// <summary>Buffers of a batch of one size.</summary>
-    private sealed class Merged
-    {
-        private readonly Dictionary<string, byte[]> _images;
-
-        internal Merged(PolicyContract contract, int count)
-        {
-            _images = contract.Cameras.ToDictionary(c => c.Name, c => new byte[count * c.Bytes]);
-            Observations = ObservationReader.NewBatch(contract, count);
-            foreach (var (camera, images) in _images) Observations.Images[camera] = images;
-            Actions = new float[count * contract.ActionHorizon * contract.ActionNames.Length];
-            Uniforms = new float[Actions.Length];
-        }
-
-        internal ObservationBatch Observations { get; }
-
-        internal float[] Actions { get; }
-
-        internal float[] Uniforms { get; }
-
-        internal void Take(InferenceRequest request, int place)
-        {
-            Observations.Instructions[place] = request.Observation.Instructions[0];
-            foreach (var (camera, image) in request.Observation.Images) image.Span.CopyTo(_images[camera].AsSpan(place * image.Length));
-            request.Observation.States.CopyTo(Observations.States, place * request.Observation.States.Length);
-            request.Uniforms.CopyTo(Uniforms, place * request.Uniforms.Length);
         }
     }
 }

@@ -34,7 +34,7 @@ internal sealed class CrowdLine : IServingLine
         {
             robots.Start(0, 0, () =>
             {
-                var robot = new WireRobot(server.Port, Observations.Map());
+                var robot = new WebSocketAsker(server.Uri, Observations.Map());
                 int count = 0;
                 return (() =>
                 {

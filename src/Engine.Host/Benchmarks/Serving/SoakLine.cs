@@ -5,8 +5,8 @@ using Engine.Host.Serving.Client;
 namespace Engine.Host.Benchmarks.Serving;
 
 /// <summary>
-/// 500 requests a second for a long time, over WebSocket, pipe and shared memory; each second one client of each kind comes, asks and leaves. Growth is what
-/// the server's process holds in the last quarter of the time less what it held in the second, medians.
+/// 500 requests a second for a long time, over WebSocket, pipe and shared memory; each second one client of each kind comes, asks and leaves. Growth is from
+/// the second quarter of the time to the last.
 /// </summary>
 internal sealed class SoakLine : IServingLine
 {

@@ -16,7 +16,6 @@ internal sealed class SocketChannel : MessageChannel
     private const int FirstBytes = 64 << 10, MaxEmptyFragments = 1024, MaxReasonBytes = 123;
     private static readonly TimeSpan s_mostBetweenLooks = TimeSpan.FromSeconds(1);
 
-    private readonly Socket _socket;
     private readonly int _maxBytes;
     private readonly TimeSpan _timeout;
     private readonly FrameSender _sender;
@@ -42,7 +41,7 @@ internal sealed class SocketChannel : MessageChannel
     /// <param name="timeout">How long a message may take from its first byte to its last.</param>
     internal SocketChannel(Socket socket, int maxBytes, TimeSpan timeout)
     {
-        _socket = socket;
+        Socket = socket;
         _maxBytes = maxBytes;
         _timeout = timeout;
         _sender = new FrameSender(socket);
@@ -63,7 +62,7 @@ internal sealed class SocketChannel : MessageChannel
     internal bool CanLookAhead => _ahead is null or { GoesOn: true };
 
     /// <summary>The client's socket, to wait for.</summary>
-    internal Socket Socket => _socket;
+    internal Socket Socket { get; }
 
     private int Taken => _length == 0 ? 0 : _start + _length;
 
@@ -94,16 +93,16 @@ internal sealed class SocketChannel : MessageChannel
     /// <param name="readable">Whether the socket has something, which is received then.</param>
     internal ReadOnlyMemory<byte> LookAhead(bool readable)
     {
-        _ahead ??= new MessageAhead(_socket, _maxBytes, _bytes.AsSpan(_begin, _end - _begin), _bytes.Length);
+        _ahead ??= new MessageAhead(Socket, _maxBytes, _bytes.AsSpan(_begin, _end - _begin), _bytes.Length);
         _end = _begin;
         return _ahead.Look(readable);
     }
 
-    internal override void Abort() => _socket.Dispose();
+    internal override void Abort() => Socket.Dispose();
 
     public override void Dispose()
     {
-        _socket.Dispose();
+        Socket.Dispose();
         ArrayPool<byte>.Shared.Return(_bytes);
         _ahead?.Dispose();
         (_bytes, _ahead) = ([], null);
@@ -168,17 +167,12 @@ internal sealed class SocketChannel : MessageChannel
     {
         try
         {
-            int needed = 2;
-            while (true)
+            for (int needed = 2; ; needed = _end - _begin + 1)
             {
                 Fill(needed);
-                if (FrameHeader.TryRead(_bytes.AsSpan(_begin, _end - _begin), out var header))
-                {
-                    _begin += header.Size;
-                    return header;
-                }
-
-                needed = _end - _begin + 1;
+                if (!FrameHeader.TryRead(_bytes.AsSpan(_begin, _end - _begin), out var header)) continue;
+                _begin += header.Size;
+                return header;
             }
         }
         catch (WebSocketException error) when (error.WebSocketErrorCode == WebSocketError.Faulted)
@@ -242,7 +236,7 @@ internal sealed class SocketChannel : MessageChannel
             SocketError error;
             try
             {
-                received = _socket.Receive(room, SocketFlags.None, out error);
+                received = Socket.Receive(room, SocketFlags.None, out error);
             }
             catch (ObjectDisposedException gone)
             {
