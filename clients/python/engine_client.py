@@ -187,6 +187,9 @@ class EngineClient:
                 self._ring = _Ring(descriptors[0], self._ring_bytes, self._socket, self._timeout, self._spin_ns)
             else:
                 self._frame = bytearray(_HEADER.size + self._observation_bytes)
+                # An observation that does not fit the socket is sent in parts, each of which waits for the server to read the one before.
+                if self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) < len(self._frame):
+                    self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, len(self._frame))
         finally:
             for descriptor in descriptors:
                 socket.close(descriptor)

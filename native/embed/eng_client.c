@@ -183,6 +183,13 @@ static int32_t open_socket(eng_client* client, const eng_client_options* options
     return 0;
 }
 
+// An observation that does not fit the socket is sent in parts, each of which waits for the server to be woken and to read the one before.
+static void make_room(int socket, int bytes) {
+    int room = 0;
+    socklen_t size = sizeof room;
+    if (getsockopt(socket, SOL_SOCKET, SO_SNDBUF, &room, &size) == 0 && room < bytes) setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
 static int32_t map_ring(eng_client* client, int descriptor) {
     uint32_t bytes = client->layout.ring_bytes;
     if (descriptor < 0) return fail(ENG_CLIENT_PROTOCOL, "the server did not send the shared memory that it promised");
@@ -267,9 +274,11 @@ static int32_t greet(eng_client* client, const eng_client_options* options) {
     }
     if (!status && options->shared_memory) status = map_ring(client, descriptor);
     if (!status && !client->ring) {
-        client->frame = aligned_alloc(64, (sizeof(header) + client->layout.observation_bytes + 63) & ~(size_t)63);
+        size_t bytes = sizeof(header) + client->layout.observation_bytes;
+        client->frame = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
         if (!client->frame) status = fail(ENG_CLIENT_SYSTEM, "no memory");
-        else memset(client->frame, 0, sizeof(header) + client->layout.observation_bytes);
+        else memset(client->frame, 0, bytes);
+        if (!status) make_room(client->socket, (int)bytes);
     }
     if (descriptor >= 0) close(descriptor);
     free(payload);
