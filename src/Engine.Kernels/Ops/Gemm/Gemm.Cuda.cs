@@ -108,7 +108,8 @@ public static partial class Gemm
             throw new ArgumentException($"y must be float, Bfloat16 or Float8, it is {typeof(TOutput).Name}.", nameof(y));
         Check(plan, x, rows, linear, y, workspace, scales);
         if (float8) scales.Y.Require(rows, nameof(scales), "one for each row of y in e4m3");
-        if (workspace.Library?.TryMultiply(stream, x.Address, rows, linear, y.Address, typeof(TOutput) == typeof(Bfloat16), activation) == true) return;
+        // The library writes float32 or bfloat16 only.
+        if (!float8 && workspace.Library?.TryMultiply(stream, x.Address, rows, linear, y.Address, typeof(TOutput) == typeof(Bfloat16), activation) == true) return;
         CudaKernel kernel = Describe(plan.Tile, linear.Input, activation, typeof(TOutput) == typeof(Bfloat16), float8);
         Launch(kernel, plan, stream, x.Address, rows, linear, y.Address, workspace, default, 0, 1, 0, scales);
     }
